@@ -1,0 +1,41 @@
+"""Length generalization for the Hugging Face ecosystem, after arXiv 2510.04130.
+
+Names are loaded when first used: importing this package imports neither torch nor transformers' model code.
+`hf_lengthgen.register()` makes the Auto classes know `lengthgen`; any use of a model name does it.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "LengthGenConfig": "model.configuration_lengthgen",
+    "LengthGenModel": "model.modeling_lengthgen",
+    "LengthGenForCausalLM": "model.modeling_lengthgen",
+    "PositionEmbedding": "model.position_base",
+    "list_position_embeddings": "model.position_base",
+    "register_position_embedding": "model.position_base",
+    "LinearRelation": "model.relation",
+    "ScaleHintError": "model.scale_hint",
+    "Task": "tasks.task",
+    "get_task": "tasks.registry",
+    "list_tasks": "tasks.registry",
+    "register_task": "tasks.registry",
+    "load_dataset": "data.load_dataset",
+    "build_tokenizer": "data.tokenizer",
+    "evaluate_lengths": "evaluation.lengths",
+}
+
+__all__ = ["__version__", *_NAMES]
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

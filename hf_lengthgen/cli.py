@@ -1,0 +1,273 @@
+"""The command line: `lengthgen train | evaluate | tasks | positions`.
+
+Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
+until a command needs them, so that --help is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+PROGRAM = "lengthgen"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; `arguments` are the words after the program's name."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        chosen, rest = _parser().parse_known_args(words)
+        chosen.run(chosen, rest, shlex.join([PROGRAM, *words]))
+        return 0
+    except KeyboardInterrupt:
+        return _fail("interrupted.", 1)
+    except BrokenPipeError:  # `lengthgen positions | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, RuntimeError) as error:
+        code = getattr(error, "exit_code", None)
+        if code is None and isinstance(error, RuntimeError):
+            raise  # a bug: its traceback is wanted
+        return _fail(str(error), code or 2)
+
+
+def _fail(message: str, code: int) -> int:
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        print(f"{PROGRAM}: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad usage is an error like any other: one line, exit code 2."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog=PROGRAM, description="Train on short instances, solve long ones.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train",
+        help="train, evaluate and write down one run",
+        description="Trains a model, evaluates it at every length, writes model, result, curve and card.\n"
+        "Started again with the same output_dir, a run goes on where it stopped.",
+        usage=f"{PROGRAM} train [--config CONFIG] [--SETTING VALUE ...]",
+        epilog=_settings_help(),
+    )
+    train.add_argument("--config", help="a YAML file, or the name of a packaged config such as addition/lbpe")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="exact match of a trained model at given lengths",
+        description="Exact match of a trained model at given lengths, with 95%% intervals.",
+        epilog="Options of the task: --task_options.NAME VALUE",
+    )
+    evaluate.add_argument(
+        "model", help="folder of a model (output_dir/model, or output_dir), or its name on the Hub"
+    )
+    evaluate.add_argument(
+        "--lengths", nargs="+", required=True, metavar="N", help="scales, such as 10 100 30x100"
+    )
+    evaluate.add_argument("--task", help="name of the task; by default the one the model was trained on")
+    evaluate.add_argument("--examples", type=int, default=100, help="examples per length (default: 100)")
+    evaluate.add_argument(
+        "--mode", default="generate", help="generate (default), or teacher: one forward pass"
+    )
+    evaluate.add_argument("--batch_size", type=int, help="examples at once (default: what fits in memory)")
+    evaluate.add_argument("--seed", type=int, default=1234, help="seed of the examples (default: 1234)")
+    evaluate.add_argument("--stop_at_zero", action="store_true", help="stop at the first length with 0%%")
+    evaluate.add_argument("--output", metavar="FILE", help="write a result file (JSON)")
+    evaluate.set_defaults(run=_evaluate)
+
+    tasks = commands.add_parser(
+        "tasks",
+        help="list the tasks, or show examples of one",
+        description="Lists the tasks. `tasks show NAME` describes one and draws examples.",
+        epilog="Options of the task: --task_options.NAME VALUE",
+    )
+    tasks.add_argument("action", nargs="?", choices=["list", "show"], default="list")
+    tasks.add_argument("name", nargs="?", help="name of a task")
+    tasks.add_argument(
+        "--n", default="5", metavar="N", help="scale of the examples, such as 5 or 3x7 (default: 5)"
+    )
+    tasks.add_argument("--count", type=int, default=5, help="number of examples (default: 5)")
+    tasks.add_argument("--seed", type=int, default=0, help="seed of the examples (default: 0)")
+    tasks.set_defaults(run=_tasks)
+
+    positions = commands.add_parser("positions", help="list the position embeddings and what each can do")
+    positions.set_defaults(run=_positions)
+    return parser
+
+
+def _settings_help() -> str:
+    """Every setting of training with its default, and the packaged configs."""
+    from .training.arguments import TrainingConfig, list_configs
+
+    lines = ["settings (YAML keys; on the command line --key value, options of options --key.option value):"]
+    default = TrainingConfig().to_dict()
+    for field in dataclasses.fields(TrainingConfig):
+        value = "null" if default[field.name] is None else default[field.name]
+        lines.append(f"  --{field.name:<26}{field.metadata['help']} [{value}]")
+    return "\n".join([*lines, "", f"packaged configs: {', '.join(list_configs()) or '(none)'}"])
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def _train(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    from .training.arguments import load_training_config
+
+    config = load_training_config(chosen.config, rest)
+    from .training.run import run
+
+    result = run(config, command)
+    if result is not None:
+        print(_table(result.lengths))
+
+
+def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    from .training.values import convert
+
+    lengths = convert(chosen.lengths, list, "--lengths", scales=True)
+    task_options = _task_options(rest)
+    folder = _model_folder(chosen.model)
+    from .tasks import get_task
+    from .training import saving
+
+    if chosen.task is None or chosen.output:
+        config, history = saving.read_training(folder)  # says clearly if it is not there
+    if chosen.task is not None:
+        task = get_task(chosen.task, **task_options)
+    else:
+        task = get_task(config.task, **(config.task_options | task_options))
+    model, tokenizer = saving.load_weights(folder)
+    saving.check_fits(model, tokenizer, task)
+    from .evaluation.lengths import evaluate_lengths
+
+    results = evaluate_lengths(
+        model,
+        tokenizer,
+        task,
+        lengths,
+        chosen.examples,
+        mode=chosen.mode,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        stop_at_zero=chosen.stop_at_zero,
+        progress=True if sys.stderr.isatty() else None,
+    )
+    print(_table(results))
+    if chosen.output:
+        from .training.record import build_result
+
+        build_result(config, task, model, history, results, command).save(chosen.output)
+
+
+def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    import numpy as np
+
+    from .tasks import get_task, list_tasks
+    from .training.values import convert
+
+    options = _task_options(rest)
+    if chosen.action == "list":
+        for name in list_tasks():
+            print(get_task(name).describe().splitlines()[0])
+        return
+    if chosen.name is None:
+        raise ValueError(f"tasks show needs the name of a task: {', '.join(list_tasks())}.")
+    task = get_task(chosen.name, **options)
+    (n,) = convert([chosen.n], list, "--n", scales=True)
+    if chosen.seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {chosen.seed}.")
+    samples = task.sample(n, chosen.count, np.random.default_rng(chosen.seed))
+    print(task.describe())
+    for prompt, answer in zip(samples.prompt_strings(), samples.answer_strings(), strict=True):
+        print(f"  {prompt} -> {answer}")
+
+
+def _positions(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    _nothing_more(rest)
+    from .model.configuration_lengthgen import LengthGenConfig
+    from .model.position_base import get_position_embedding, list_position_embeddings
+
+    rows = []
+    for name in list_position_embeddings():
+        embedding = get_position_embedding(name)
+        config = LengthGenConfig(position_embedding=name)
+        can = dataclasses.asdict(embedding.build(config, 0 if embedding.per_layer else None).capabilities)
+        rows.append([name, *("yes" if value else "-" for value in can.values())])
+    print(_columns([["embedding", *(key.replace("_", " ") for key in can)], *rows]))
+
+
+# ------------------------------------------------------------------------------------------------- helpers
+
+
+def _task_options(rest: list[str]) -> dict[str, Any]:
+    """`--task_options.base 2` and the like; any other word left over is an error."""
+    from .training.arguments import apply_overrides, parse_overrides
+
+    foreign = [word for word in rest if word.startswith("--") and not word.startswith("--task_options")]
+    if foreign:
+        _nothing_more(foreign)
+    values: dict[str, Any] = {}
+    apply_overrides(values, parse_overrides(rest))
+    return values.get("task_options", {})
+
+
+def _nothing_more(rest: list[str]) -> None:
+    if rest:
+        raise ValueError(f"unknown argument {rest[0]!r}.")
+
+
+def _model_folder(name: str) -> Path:
+    """A model's local folder: `name`, `name`/model (of an output_dir), or a download from the Hub."""
+    for folder in (Path(name), Path(name) / "model"):
+        if (folder / "config.json").is_file():
+            return folder
+    if Path(name).exists():
+        raise FileNotFoundError(f"{name} holds no model: there is no config.json in it, nor in {name}/model.")
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise FileNotFoundError(f"There is no folder {name!r}; a model on the Hub is named OWNER/NAME.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(snapshot_download(name))
+    except (HfHubHTTPError, OSError, ValueError) as problem:
+        reason = str(problem).strip().split("\n")[0]
+        raise FileNotFoundError(
+            f"There is no folder {name!r}, and it cannot be loaded from the Hub: {reason}"
+        ) from None
+
+
+def _table(results: list) -> str:
+    """Lengths, exact match with interval, and counts, as aligned columns."""
+    rows = [["n", "exact match", "95% interval", "right", "mode", "seconds"]]
+    for r in results:
+        interval = f"{r.ci_low:.1%} - {r.ci_high:.1%}"
+        scale = "x".join(map(str, r.n))
+        count = f"{r.correct}/{r.examples}"
+        rows.append([scale, f"{r.exact_match:.1%}", interval, count, r.mode, f"{r.seconds:.1f}"])
+    return _columns(rows)
+
+
+def _columns(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

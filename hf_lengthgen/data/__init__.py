@@ -1,0 +1,1 @@
+"""From tasks to tokens: the tokenizer, batches drawn online, stored data sets and their collator."""

@@ -1,0 +1,71 @@
+"""Rows of characters -> arrays of token ids, without a Python loop over rows."""
+
+import numpy as np
+
+from ..tasks import Samples
+
+IGNORED = -100  # the label that torch's cross entropy leaves out
+
+
+def encode(samples: Samples, table: np.ndarray, bos: int, eos: int, pad: int) -> dict[str, np.ndarray]:
+    """Training rows <bos> prompt answer <eos>, padded on the right.
+
+    Args:
+        table: ASCII code -> token id, (256,), from `character_table`.
+        bos, eos, pad: token ids.
+
+    Returns:
+        int64 arrays: `input_ids`, `attention_mask` and `labels` (B, L), L = the longest row; `scale_hint` (B,
+        hints). Labels are the ids themselves (the model shifts them), -100 on <bos>, prompt and padding: the
+        loss is on the answer and <eos> only.
+    """
+    count = len(samples)
+    codes = np.concatenate([samples.prompts, samples.answers], axis=1)
+    ids = _framed(codes, table, bos, eos)
+    learned = np.zeros(ids.shape, dtype=bool)
+    learned[:, 1 + samples.prompts.shape[1] :] = True
+    labels = np.where(learned, ids, IGNORED)
+    present = np.ones((count, ids.shape[1]), dtype=bool)
+    present[:, 1:-1] = codes != 0
+    if not present.all():
+        # Rows of unequal length: keep the order inside a row, and move the gaps to its end.
+        order = np.argsort(~present, axis=1, kind="stable")[:, : present.sum(axis=1).max(initial=2)]
+        ids, labels, present = (np.take_along_axis(array, order, axis=1) for array in (ids, labels, present))
+        ids, labels = np.where(present, ids, pad), np.where(present, labels, IGNORED)
+    return {
+        "input_ids": ids,
+        "attention_mask": present.astype(np.int64),
+        "labels": labels,
+        "scale_hint": samples.scales.astype(np.int64),
+    }
+
+
+def encode_prompts(samples: Samples, table: np.ndarray, bos: int, pad: int) -> dict[str, np.ndarray]:
+    """Rows <bos> prompt, padded on the left, for generation.
+
+    Returns:
+        int64 arrays: `input_ids` and `attention_mask` (B, P + 1); `scale_hint` (B, hints).
+    """
+    codes = samples.prompts
+    ids = _framed(codes, table, bos)
+    present = np.ones(ids.shape, dtype=bool)
+    present[:, 1:] = codes != 0
+    if not present.all():
+        order = np.argsort(present, axis=1, kind="stable")[:, -present.sum(axis=1).max(initial=1) :]
+        ids, present = (np.take_along_axis(array, order, axis=1) for array in (ids, present))
+        ids = np.where(present, ids, pad)
+    return {
+        "input_ids": ids,
+        "attention_mask": present.astype(np.int64),
+        "scale_hint": samples.scales.astype(np.int64),
+    }
+
+
+def _framed(codes: np.ndarray, table: np.ndarray, bos: int, eos: int | None = None) -> np.ndarray:
+    """Token ids (count, 1 + width [+ 1]) of codes (count, width): <bos> in front, <eos>, if given, behind."""
+    ids = np.empty((len(codes), codes.shape[1] + (1 if eos is None else 2)), dtype=np.int64)
+    ids[:, 0] = bos
+    ids[:, 1 : 1 + codes.shape[1]] = table[codes]
+    if eos is not None:
+        ids[:, -1] = eos
+    return ids

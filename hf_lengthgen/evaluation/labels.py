@@ -1,0 +1,49 @@
+"""How variants are called in legends, tables and cards."""
+
+from typing import Any
+
+# Order matters: it deals out colours in plots, so that an embedding keeps its colour when the results change.
+NAMES = {
+    "lbpe": "LBPE",
+    "ipe": "IPE (oracle)",
+    "rope": "RoPE",
+    "none": "NoPE",
+    "learned": "learned APE",
+    "alibi": "ALiBi",
+    "t5": "T5 bias",
+    "abacus": "Abacus",
+    "coupling": "position coupling",
+    "fire": "FIRE",
+    "sinusoidal": "sinusoidal",
+    "randomized": "randomized APE",
+    "shaw": "Shaw",
+    "kerple": "KERPLE",
+    "sandwich": "Sandwich",
+    "xpos": "xPos",
+    "cope": "CoPE",
+    "dape": "DAPE",
+    "urpe": "URPE",
+    "rpe_square": "RPE-Square",
+    "random_float": "random float",
+}
+HINTS = {"none": "", "prompt": " + hint", "input": " + given hint"}
+
+
+def embedding_name(name: str) -> str:
+    """The usual spelling of an embedding's name; an unknown name as it is."""
+    return NAMES.get(name, name)
+
+
+def variant_name(position_embedding: str, scale_hint: str, options: dict[str, Any] | None = None) -> str:
+    """ "LBPE + hint", "RoPE", "LBPE (window 3) + hint": embedding, the given options, and whether it knows
+    the scale.
+
+    "+ hint": the Scale Hint is read off the prompt; "+ given hint": it is an input beside the prompt.
+    """
+    chosen = ", ".join(f"{key} {_short(value)}" for key, value in (options or {}).items())
+    return embedding_name(position_embedding) + (f" ({chosen})" if chosen else "") + HINTS.get(scale_hint, "")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else text[:21] + "..."

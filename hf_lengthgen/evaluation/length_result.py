@@ -1,0 +1,69 @@
+"""The score of one model at one length."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from .statistics import wilson
+
+MODES = ("generate", "teacher")
+
+
+@dataclass(frozen=True)
+class LengthResult:
+    """How many examples of one scale a model solves.
+
+    Attributes:
+        n: the scale, one integer >= 1 per scale hint of the task.
+        examples, correct: how many were tried and how many were right as a whole, `<eos>` included.
+        exact_match: correct / examples.
+        ci_low, ci_high: 95% Wilson interval of `exact_match`.
+        token_accuracy: share of answer tokens (with `<eos>`) that were right; only in mode "teacher", else
+            None.
+        mode: "generate" (greedy decoding) or "teacher" (one forward pass; the same exact match, see
+            `metrics.teacher_forced`).
+        seconds: wall time, drawing the examples included. In mode "generate" it falls when answers go wrong
+            early, because decoding of an example ends at its first wrong token.
+    """
+
+    n: list[int]
+    examples: int
+    correct: int
+    exact_match: float
+    ci_low: float
+    ci_high: float
+    token_accuracy: float | None
+    mode: str
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if not self.n or any(hint < 1 for hint in self.n):
+            raise ValueError(f"n holds integers >= 1, one per scale hint, got {self.n}.")
+        if self.mode not in MODES:
+            raise ValueError(f"mode is one of {', '.join(MODES)}, got {self.mode!r}.")
+        if self.examples < 1 or not 0 <= self.correct <= self.examples:
+            raise ValueError(f"0 <= correct <= examples must hold, got {self.correct} of {self.examples}.")
+        if abs(self.exact_match - self.correct / self.examples) > 1e-9:
+            raise ValueError(f"exact_match {self.exact_match} is not {self.correct} of {self.examples}.")
+        if not 0 <= self.ci_low <= self.exact_match <= self.ci_high <= 1:
+            raise ValueError(
+                f"the interval [{self.ci_low}, {self.ci_high}] must lie in [0, 1] "
+                f"around exact_match {self.exact_match}."
+            )
+        if self.token_accuracy is not None and not 0 <= self.token_accuracy <= 1:
+            raise ValueError(f"token_accuracy is a share from 0 to 1, got {self.token_accuracy}.")
+        if self.seconds < 0:
+            raise ValueError(f"seconds is not negative, got {self.seconds}.")
+
+    @classmethod
+    def of(
+        cls,
+        n: list[int],
+        examples: int,
+        correct: int,
+        mode: str,
+        seconds: float,
+        token_accuracy: float | None = None,
+    ) -> Self:
+        """Make one from counts; the share and its Wilson interval are worked out."""
+        low, high = wilson(correct, examples)
+        return cls(list(n), examples, correct, correct / examples, low, high, token_accuracy, mode, seconds)

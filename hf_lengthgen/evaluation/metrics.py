@@ -1,0 +1,74 @@
+"""Exact match and token accuracy: pure functions on integer arrays.
+
+An answer counts only as a whole, `<eos>` included: one wrong symbol, an answer cut short and an answer that
+runs on are all equally wrong. `IGNORE` (-100) marks the places of a target that hold no symbol.
+"""
+
+import numpy as np
+
+IGNORE = -100
+
+
+def align_left(labels: np.ndarray) -> np.ndarray:
+    """Move the supervised tokens of each row to its start.
+
+    Args:
+        labels: int array (rows, length), `IGNORE` where nothing is supervised. Within a row the supervised
+            tokens are taken in order of position.
+
+    Returns:
+        int array (rows, longest answer), filled up with `IGNORE`.
+    """
+    labels = np.asarray(labels)
+    supervised = labels != IGNORE
+    order = np.argsort(~supervised, axis=1, kind="stable")
+    width = int(supervised.sum(axis=1).max(initial=0))
+    return np.take_along_axis(labels, order, axis=1)[:, :width]
+
+
+def exact_match(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Whether each row of `predicted` starts with the whole of its target.
+
+    Args:
+        predicted: int array (rows, P), the generated tokens from the first answer position on.
+        target: int array (rows, T), the answer with its `<eos>`, filled up with `IGNORE`. What a row of
+            `predicted` holds after its target's end is not looked at: `<eos>` has ended the answer there.
+
+    Returns:
+        bool array (rows,). A prediction that is shorter than its target is wrong.
+    """
+    predicted, target = np.asarray(predicted), np.asarray(target)
+    if predicted.ndim != 2 or target.ndim != 2 or len(predicted) != len(target):
+        raise ValueError(
+            "exact_match compares two tables with equally many rows, "
+            f"got the shapes {predicted.shape} and {target.shape}."
+        )
+    width = min(predicted.shape[1], target.shape[1])
+    wanted = target != IGNORE
+    equal = (predicted[:, :width] == target[:, :width]) | ~wanted[:, :width]
+    return equal.all(axis=1) & ~wanted[:, width:].any(axis=1)
+
+
+def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """Score the predictions of one forward pass over prompt and answer.
+
+    All answer tokens are right given the right tokens before them exactly when greedy decoding, which then
+    only ever sees those same right tokens, writes the whole answer: teacher-forced and greedy exact match are
+    the same number.
+
+    Args:
+        predicted: int array (rows, length), the most likely *next* token at every position.
+        labels: int array (rows, length), the token *at* every position, `IGNORE` outside the answer.
+
+    Returns:
+        exact: bool array (rows,), every supervised token predicted by the position before it.
+        right, total: how many supervised tokens were predicted, of how many.
+    """
+    predicted, labels = np.asarray(predicted), np.asarray(labels)
+    if predicted.shape != labels.shape or labels.ndim != 2:
+        raise ValueError(
+            f"predictions and labels must be tables of one shape, got {predicted.shape} and {labels.shape}."
+        )
+    wanted = labels[:, 1:] != IGNORE
+    right = (predicted[:, :-1] == labels[:, 1:]) & wanted
+    return (right | ~wanted).all(axis=1), int(right.sum()), int(wanted.sum())

@@ -1,0 +1,263 @@
+"""Exact match against length: the figure of READMEs and model cards."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .curves import Curve, Point, make_curves
+from .labels import NAMES
+from .result import Result
+
+FORMATS = (".svg", ".png")
+LBPE = "lbpe"
+
+# The palette of Okabe & Ito, which the colour-blind tell apart, with grey for its yellow (too pale on white).
+_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+_DASHES = {"prompt": "-", "input": (0, (6, 1.5, 1, 1.5)), "none": (0, (3.5, 1.8))}
+_INK, _FAINT = "#222222", "#DDDDDD"
+
+
+def plot_curves(
+    results: Iterable[Result], path: str | os.PathLike, title: str | None = None, threshold: float = 0.99
+) -> Path:
+    """Draw one curve per variant and write the figure to `path` (.svg or .png, below 200 kB).
+
+    Each curve is the mean over its seeds, with the band from worst to best seed, and ends at its first 0%.
+    The training lengths are shaded. Colour and marker tell the embedding, dashes that it does not know the
+    scale, hollow markers that the point is teacher-forced. The legend is sorted by reach, the largest length
+    up to which the mean is at least `threshold` at every tested length. With two or more scale hints only
+    scales with equal hints are drawn, if there are any.
+
+    Args:
+        results: of one task, all trained on the same lengths.
+        path: where to; folders are made as needed.
+        title: default: the task and the training lengths.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: another file type; no results, none with a tested length, several tasks or training
+            ranges, or what `make_curves` refuses.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"a figure is written as {' or '.join(FORMATS)}, got {path.name!r}.")
+    curves = [curve for curve in make_curves(results) if curve.points]
+    if not curves:
+        raise ValueError("there is nothing to draw: no result has a tested length.")
+    for key, what in ((("task",), "tasks"), (("n_min", "n_max"), "training lengths")):
+        values = {tuple(str(getattr(curve.first, part)) for part in key) for curve in curves}
+        if len(values) > 1:
+            listed = ", ".join("..".join(value) for value in sorted(values))
+            raise ValueError(f"one figure compares results of equal {what}, got {listed}.")
+
+    from matplotlib import rc_context
+
+    # Fixed hash salt and no date: the same results give the same file.
+    style = {"svg.fonttype": "path", "svg.hashsalt": "hf_lengthgen", "font.size": 10, "axes.labelsize": 10.5}
+    with rc_context(style):
+        figure = _draw(curves, title, threshold)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+        try:
+            figure.savefig(temporary, dpi=160, metadata=metadata, facecolor="white")
+            if path.suffix == ".png":
+                _shrink(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def drawn_points(curve: Curve) -> list[Point]:
+    """What a figure shows of a curve: the points that no run lacks, up to and including the first 0%."""
+    points = [point for point in curve.points if not point.missing]
+    diagonal = [point for point in points if len(set(point.n)) == 1]
+    shown = []
+    for point in diagonal or points:
+        shown.append(point)
+        if point.exact_match == 0:
+            break
+    return shown
+
+
+def _shrink(path: Path) -> None:
+    """A palette of 256 colours: a third of the bytes, and no difference to be seen in a drawing."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, format="PNG", optimize=True)
+
+
+def _draw(curves: list[Curve], title: str | None, threshold: float) -> Any:
+    from matplotlib.figure import Figure
+
+    rows = len(curves)
+    figure = Figure(figsize=(9.6, max(4.4, 1.9 + 0.235 * rows)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # inches
+    axes = figure.add_subplot()
+    styles = _styles(curves)
+    # LBPE last; of the others, the ones that reach far first. Later markers are smaller, so that where curves
+    # coincide every marker still shows its rim.
+    order = sorted(curves, key=lambda curve: curve.first.position_embedding == LBPE)
+    for rank, curve in enumerate(order):
+        size = 8.5 - 3.5 * rank / max(1, rows - 1)
+        # Many bands on top of one another would turn to mud.
+        _draw_curve(axes, curve, styles[curve.label], size, 3 + rank, band=0.14 if rows <= 6 else 0.07)
+    _decorate(axes, curves, title)
+    _legend(figure, curves, styles, threshold)
+    return figure
+
+
+def _draw_curve(axes: Any, curve: Curve, style: dict, size: float, layer: float, band: float) -> None:
+    points = drawn_points(curve)
+    x = [max(point.n) for point in points]
+    y = [100 * point.exact_match for point in points]
+    low = [100 * min(point.values) for point in points]
+    high = [100 * max(point.values) for point in points]
+    if low != high:
+        axes.fill_between(x, low, high, color=style["color"], alpha=band, linewidth=0, zorder=2)
+    line = {key: style[key] for key in ("color", "linestyle", "linewidth")}
+    axes.plot(x, y, **line, zorder=layer, solid_capstyle="round", clip_on=False, in_layout=False)
+    marker = {
+        "in_layout": False,
+        "marker": style["marker"],
+        "markersize": size,
+        "linestyle": "none",
+        "clip_on": False,
+        "zorder": layer + 0.5,
+    }
+    for hollow in (False, True):
+        chosen = [i for i, point in enumerate(points) if ("generate" not in point.modes) == hollow]
+        edge, face = (style["color"], "white") if hollow else ("white", style["color"])
+        axes.plot(
+            [x[i] for i in chosen],
+            [y[i] for i in chosen],
+            **marker,
+            markerfacecolor=face,
+            markeredgecolor=edge,
+            markeredgewidth=1.4 if hollow else 0.7,
+        )
+
+
+def _styles(curves: list[Curve]) -> dict[str, dict]:
+    """Colour and marker by family (embedding and options), dashes by hint."""
+    known = list(NAMES)
+
+    def place(curve: Curve) -> tuple:
+        name = curve.first.position_embedding
+        return (known.index(name) if name in known else len(known), name, curve.family)
+
+    families = list(dict.fromkeys(curve.family for curve in sorted(curves, key=place)))
+    # LBPE's vermilion stays LBPE's, in figures without it too.
+    shift = 0 if any(curve.first.position_embedding == LBPE for curve in curves) else 1
+    styles = {}
+    for curve in curves:
+        index = families.index(curve.family) + shift
+        styles[curve.label] = {
+            "color": _COLOURS[1 + (index - 1) % (len(_COLOURS) - 1)] if index else _COLOURS[0],
+            "marker": _MARKERS[index % len(_MARKERS)],
+            "linestyle": _DASHES[curve.first.scale_hint],
+            "linewidth": 3.2 if curve.first.position_embedding == LBPE else 1.7,
+        }
+    return styles
+
+
+def _decorate(axes: Any, curves: list[Curve], title: str | None) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    first = curves[0].first
+    lengths = sorted({max(point.n) for curve in curves for point in drawn_points(curve)})
+    # Some of the shaded range shows even where all tests lie beyond it.
+    left, right = min([max(first.n_min, first.n_max / 2), *lengths]), max([first.n_max, *lengths])
+    axes.set_xscale("log")
+    # A little air on both sides; a log axis needs it as a factor.
+    pad = (right / left) ** 0.03 if right > left else 1.3
+    axes.set_xlim(left / pad, right * pad)
+    axes.set_ylim(0, 103)
+    axes.xaxis.set_minor_locator(NullLocator())
+    ticks = sorted({first.n_max, *lengths})
+    axes.set_xticks(ticks, labels=_tick_labels(ticks, left, right, first.n_max))
+    axes.set_yticks(range(0, 101, 20))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}%"))
+    axes.axvspan(max(first.n_min, left / pad), first.n_max, color="#EFEFEF", zorder=0, linewidth=0)
+    axes.axvline(first.n_max, color="#9A9A9A", linewidth=0.9, linestyle=":", zorder=1)
+    axes.text(
+        first.n_max,
+        2,
+        "trained on \n" + f"n = {first.n_min}–{first.n_max} ",
+        ha="right",
+        va="bottom",
+        fontsize=8.5,
+        color="#6A6A6A",
+        zorder=1,
+    )
+    axes.grid(axis="y", color=_FAINT, linewidth=0.7, zorder=0)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("length n (log scale)")
+    axes.set_ylabel("exact match")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#888888")
+    axes.tick_params(colors=_INK)
+    default = f"{first.task}: trained on n = {first.n_min}–{first.n_max}, tested up to n = {right:,}"
+    axes.set_title(default if title is None else title, fontsize=12, color=_INK, loc="left", pad=12)
+
+
+def _tick_labels(ticks: list[int], left: int, right: int, keep: int) -> list[str]:
+    """A label per tick, empty where it would run into another one; `keep` always has one."""
+    from math import log
+
+    width = log(right / left) or 1.0
+    kept: list[int] = []
+    for tick in sorted(ticks, key=lambda tick: (tick != keep, tick != right, -_roundness(tick), tick)):
+        # A character takes about 1.6% of the axis, a gap a little more.
+        room = [0.016 * ((len(_short(tick)) + len(_short(other))) / 2 + 1.2) for other in kept]
+        if all(abs(log(tick / other)) / width > r for other, r in zip(kept, room, strict=True)):
+            kept.append(tick)
+    return [_short(tick) if tick in kept else "" for tick in ticks]
+
+
+def _short(number: int) -> str:
+    """5000 -> "5k"."""
+    return f"{number // 1000}k" if number % 1000 == 0 else str(number)
+
+
+def _roundness(number: int) -> int:
+    """Trailing zeros: among crowded ticks, 100 keeps its label rather than 96."""
+    text = str(number)
+    return len(text) - len(text.rstrip("0"))
+
+
+def _legend(figure: Any, curves: list[Curve], styles: dict[str, dict], threshold: float) -> None:
+    from matplotlib.lines import Line2D
+
+    handles, labels = [], []
+    for curve in curves:
+        style = styles[curve.label]
+        handles.append(Line2D([], [], **style, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6))
+        reach = curve.reach(threshold)
+        labels.append(f"{curve.label}   →  {reach:,}" if reach else f"{curve.label}   →  none")
+    if any("generate" not in point.modes for curve in curves for point in drawn_points(curve)):
+        handles.append(Line2D([], [], color="#777777", marker="o", linestyle="none", markerfacecolor="white"))
+        labels.append("hollow: teacher-forced")
+    seeds = sorted({len(curve.results) for curve in curves})
+    runs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    spread = "" if seeds == [1] else f"\nmean of {runs} seeds, band: min to max"
+    figure.legend(
+        handles,
+        labels,
+        loc="outside right upper",
+        frameon=False,
+        fontsize=9,
+        handlelength=3.4,
+        labelspacing=0.55,
+        title=f"solved (≥ {100 * threshold:g}%) up to n{spread}",
+        title_fontsize=9,
+        alignment="left",
+    )

@@ -1,0 +1,98 @@
+"""Results as a Markdown table: variants down, lengths across."""
+
+from collections.abc import Iterable, Sequence
+
+from .curves import Curve, Point, make_curves
+from .result import Result
+from .scale import scale_text
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.4213 -> "42.1". Only exactly 0 and 1 are written as 0 and 100: 0.9999 is "99.9", 0.0001 is "0.1"."""
+    if share in (0, 1):
+        return f"{100 * share:.0f}"
+    step = 10**-digits
+    return f"{min(max(100 * share, step), 100 - step):.{digits}f}"
+
+
+def markdown_table(
+    results: Iterable[Result], lengths: Sequence[int | Sequence[int]] | None = None, threshold: float = 0.99
+) -> str:
+    """Rows are variants, farthest reach first, columns are lengths; below it, a line that says what the
+    numbers are.
+
+    A cell is the mean exact match in percent over the seeds, with ± half the 95% t-interval where there is
+    more than one seed and they differ. "–": not tested. "*": some seed was not tested here because it had
+    solved nothing at a shorter length; it counts as 0. "(3 of 5)": only so many seeds were tested.
+
+    Args:
+        results: any number of tasks, embeddings and seeds.
+        lengths: the columns; by default every tested length.
+        threshold: share that counts as solved in the column "solved to".
+
+    Raises:
+        ValueError: what `make_curves` refuses, or a length that no result has.
+    """
+    curves = sorted(
+        make_curves(results), key=lambda curve: curve.first.task
+    )  # stable: by reach within a task
+    tested = {point.n for curve in curves for point in curve.points}
+    if lengths is None:
+        columns = sorted(tested, key=lambda n: (max(n), n))
+    else:
+        columns = [(n,) if isinstance(n, int) else tuple(n) for n in lengths]
+        for column in columns:
+            if column not in tested:
+                known = ", ".join(map(scale_text, sorted(tested)))
+                raise ValueError(
+                    f"no result has the length {scale_text(column)}; tested are {known or 'none'}."
+                )
+    many = len({curve.first.task for curve in curves}) > 1
+    head = [*(["task"] if many else []), "variant", "seeds", *map(scale_text, columns), "solved to"]
+    align = [*(["---"] if many else []), "---", *["---:"] * (len(columns) + 2)]
+    rows = [_row(curve, columns, threshold, many) for curve in curves]
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in (head, align, *rows))
+    return f"{table}\n\n{_caption(curves, columns, threshold)}\n"
+
+
+def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: bool) -> list[str]:
+    at = {point.n: point for point in curve.points}
+    reach = curve.reach(threshold)
+    return [
+        *([curve.first.task] if many else []),
+        curve.label.replace("|", "\\|"),
+        str(len(curve.results)),
+        *(_cell(at.get(column)) for column in columns),
+        f"{reach:,} ({reach / curve.first.n_max:.3g}×)" if reach else "none",
+    ]
+
+
+def _cell(point: Point | None) -> str:
+    if point is None or not point.modes:  # in no run: neither tested nor, therefore, a number
+        return "–"
+    text = percent(point.exact_match)
+    if point.half_width:
+        text += f" ± {100 * point.half_width:.1f}"
+    if point.stopped:
+        text += " *"
+    if point.missing:
+        text += f" ({len(point.values)} of {len(point.values) + point.missing})"
+    return text
+
+
+def _caption(curves: list[Curve], columns: list[tuple[int, ...]], threshold: float) -> str:
+    ranges = sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
+    trained = " or ".join(f"{low}..{high}" for low, high in ranges)
+    several = any(len(curve.results) > 1 for curve in curves)
+    shown = [point for curve in curves for point in curve.points if point.n in columns and point.modes]
+    spread = ", mean over seeds ± half the 95% t-interval" if several else ""
+    parts = [
+        f"Exact match in % of the whole answer{spread}.",
+        f"Trained on n = {trained}.",
+        f'"Solved to": the largest length up to which every tested length has at least {100 * threshold:g}%.',
+    ]
+    if any(point.stopped for point in shown):
+        parts.append(
+            "*: a seed that had solved nothing at a shorter length was not tested here and counts as 0."
+        )
+    return " ".join(parts)

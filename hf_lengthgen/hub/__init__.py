@@ -1,0 +1,1 @@
+"""The Hub: model cards now; publishing is built on them."""

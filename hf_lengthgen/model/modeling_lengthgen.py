@@ -1,0 +1,395 @@
+"""LengthGen: a plain pre-norm decoder whose position embedding is a part to choose."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import nn
+from transformers import GenerationMixin, PreTrainedModel
+from transformers import initialization as init
+from transformers.cache_utils import DynamicCache
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from .attention_lengthgen import LengthGenAttention
+from .configuration_lengthgen import LengthGenConfig
+from .position_base import PositionContext, PositionEmbedding, get_position_embedding
+from .scale_hint import read_scale, resolve_scale
+
+
+class LengthGenMLP(nn.Module):
+    """SwiGLU (2002.05202)."""
+
+    def __init__(self, config: LengthGenConfig):
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down_proj(nn.functional.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class LengthGenDecoderLayer(GradientCheckpointingLayer):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: LengthGenConfig, layer_idx: int):
+        super().__init__()
+        self.self_attn = LengthGenAttention(config, layer_idx)
+        self.mlp = LengthGenMLP(config)
+        self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def forward(self, hidden_states, position=None, context=None, past_key_values=None):
+        attended, _ = self.self_attn(self.input_layernorm(hidden_states), position, context, past_key_values)
+        hidden_states = hidden_states + attended
+        return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
+
+
+class LengthGenPreTrainedModel(PreTrainedModel):
+    config: LengthGenConfig
+    config_class = LengthGenConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["LengthGenDecoderLayer"]
+    _skip_keys_device_placement = ["past_key_values", "context"]
+    _supports_sdpa = True
+    _supports_flash_attn = False
+    _supports_flex_attn = False
+    _supports_attention_backend = False
+    _can_compile_fullgraph = False
+    _can_record_outputs = {"hidden_states": LengthGenDecoderLayer, "attentions": LengthGenAttention}
+
+    @torch.no_grad()
+    def _init_weights(self, module):
+        if isinstance(module, PositionEmbedding):
+            module.init_weights()
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, mean=0.0, std=self.config.embedding_initializer_range)
+        else:
+            super()._init_weights(module)
+
+    def _check_and_adjust_attn_implementation(self, attn_implementation, *args, **kwargs):
+        capabilities = get_position_embedding(self.config.position_embedding).build(self.config, 0).capabilities
+        if not capabilities.sdpa:
+            if attn_implementation == "sdpa":
+                raise ValueError(
+                    f"the position embedding {self.config.position_embedding!r} works on probabilities, which "
+                    f"attn_implementation='sdpa' does not give; use 'eager'."
+                )
+            attn_implementation = attn_implementation or "eager"
+        return super()._check_and_adjust_attn_implementation(attn_implementation, *args, **kwargs)
+
+    def save_pretrained(self, save_directory, *args, **kwargs):
+        """As `PreTrainedModel.save_pretrained`; warns where the position embedding's code does not travel along."""
+        module = type(self.position_modules()[0]).__module__
+        if module.rpartition(".")[0] != __name__.rpartition(".")[0]:
+            self.config.position_package = module.partition(".")[0]
+            warnings.warn(
+                f"the position embedding {self.config.position_embedding!r} is defined in {module!r}, which does not "
+                f"travel with the model: whoever loads it must import {self.config.position_package!r} first.",
+                stacklevel=2,
+            )
+        return super().save_pretrained(save_directory, *args, **kwargs)
+
+    # -- what training and reading ask of the position embedding ---------------------------------------------------
+
+    def position_modules(self) -> list[PositionEmbedding]:
+        """The instances in use, one per layer or one for all."""
+        return [m for m in self.modules() if isinstance(m, PositionEmbedding)]
+
+    def penalty(self) -> torch.Tensor:
+        """Expected number of open gates: summed over relations and layers, averaged over heads; 0 without gates."""
+        penalties = [p for m in self.position_modules() if (p := m.penalty()) is not None]
+        return torch.stack(penalties).sum() if penalties else torch.zeros((), device=self.device)
+
+    def set_gate_noise(self, seed: int, step: int) -> None:
+        """Make the gates' noise a function of (seed, step, layer) alone, until the next call."""
+        for module in self.position_modules():
+            module.noise_key = (seed, step)
+
+    def gate_parameters(self) -> list[nn.Parameter]:
+        """The gates' parameters."""
+        return [p for m in self.position_modules() for p in m.gate_parameters()]
+
+    def open_gates(self) -> int | None:
+        """Number of open relations over all layers and heads; None for an embedding without gates."""
+        layers = [m.open_relations() for m in self.position_modules()]
+        if any(heads is None for heads in layers):
+            return None
+        return sum(len(texts) for heads in layers for texts in heads)
+
+    def relations(self) -> list[list[list[tuple[str, float]]]] | None:
+        """Per layer and head, (readable relation, weight) of the open relations, the heaviest first; None for an
+        embedding without gates."""
+        layers = [m.relation_weights() for m in self.position_modules()]
+        return None if any(heads is None for heads in layers) else layers
+
+    def harden(self, threshold: float = 0.5):
+        """Round the gates in place and record the open relations in the config; attention is then sparse and exact
+        at any length, except in layers where `other` stays open. Returns the model.
+
+        Raises:
+            ValueError: the embedding has no gates.
+        """
+        self.config.open_relations = [m.harden(threshold) for m in self.position_modules()]
+        return self
+
+    @property
+    def sparse(self) -> bool:
+        """True where every layer takes the O(L·K) path."""
+        return all(m.is_sparse for m in self.position_modules())
+
+
+def _same_rows(x: torch.Tensor | None) -> torch.Tensor | None:
+    """The tensor with its batch dimension reduced to 1 where all rows agree (not while compiling)."""
+    if x is None or x.shape[0] == 1 or torch.compiler.is_compiling() or not bool((x == x[:1]).all()):
+        return x
+    return x[:1]
+
+
+class LengthGenModel(LengthGenPreTrainedModel):
+    """The decoder without its head: token embeddings to last hidden states."""
+
+    def __init__(self, config: LengthGenConfig):
+        super().__init__(config)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList([LengthGenDecoderLayer(config, i) for i in range(config.num_hidden_layers)])
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        cls = get_position_embedding(config.position_embedding)
+        indices = range(config.num_hidden_layers) if cls.per_layer else [None]
+        self.positions = nn.ModuleList([cls.build(config, i) for i in indices])
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values=None,
+        inputs_embeds: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        scale_hint: torch.LongTensor | None = None,
+        scale_boundaries: torch.LongTensor | None = None,
+        **kwargs,
+    ) -> BaseModelOutputWithPast:
+        """
+        Args:
+            input_ids: (B, T); or inputs_embeds: (B, T, hidden).
+            attention_mask: (B, past + T) of 0 and 1, padding on the left (or, without a cache, on the right); or a
+                4-D mask (B, 1|H, T, S), bool or additive.
+            position_ids: (B, T) counting 0, 1, 2, … from the first real token; needed only to tell left padding
+                where no 2-D mask is given.
+            scale_hint: (B,) or (B, hints) integers >= 1.
+            scale_boundaries: (B, hints, 2) logical positions of the delimiters, where the full input is not given.
+
+        Raises:
+            ValueError: not exactly one of input_ids and inputs_embeds; a mask with holes; positions that do not
+                count from the first real token; unknown characters.
+            ScaleHintError: see `resolve_scale`.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("give exactly one of input_ids and inputs_embeds.")
+        if inputs_embeds is None:
+            check_characters(input_ids, self.config)
+            inputs_embeds = self.embed_tokens(input_ids)
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.config)
+        context = self._context(
+            input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, scale_hint, scale_boundaries
+        )
+        hidden_states = inputs_embeds
+        added = self.positions[0].embed(context)
+        if added is not None:
+            hidden_states = hidden_states + added.to(hidden_states.dtype)
+        for index, layer in enumerate(self.layers):
+            position = self.positions[index % len(self.positions)]
+            hidden_states = layer(
+                hidden_states, position=position, context=context, past_key_values=past_key_values
+            )
+        return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
+
+    def _context(self, input_ids, embeds, mask, position_ids, cache, scale_hint, scale_boundaries) -> PositionContext:
+        batch, queries = embeds.shape[:2]
+        device = embeds.device
+        offset = int(cache.get_query_offset(0)) if cache is not None else 0
+        slots = int(cache.get_mask_sizes(queries, 0)[0]) if cache is not None else queries
+        custom_mask = None
+        if mask is not None and mask.dim() == 4:
+            custom_mask = mask if mask.dtype == torch.bool else mask >= 0
+            custom_mask = custom_mask[..., :slots]
+            mask = None
+        left_pad = _same_rows(_left_padding(mask, position_ids, offset, queries, device))
+
+        def positions(start: int, count: int) -> torch.Tensor:
+            logical = torch.arange(start, start + count, device=device)[None] - left_pad[:, None]
+            return logical.clamp(min=-1)
+
+        q_pos = positions(offset, queries)
+        if position_ids is not None and mask is not None and not torch.compiler.is_compiling():
+            given = position_ids.to(device)[:, -queries:]
+            real = (q_pos >= 0) & (mask[:, -queries:] != 0)
+            if bool(((given != q_pos) & real).any()):
+                raise ValueError("position_ids must count 0, 1, 2, … from the first real token of each example.")
+        k_pos = positions(0, slots)
+        written = offset + queries
+        if slots > written:
+            k_pos = torch.where(torch.arange(slots, device=device) < written, k_pos, -1)
+        full_ids = input_ids if offset == 0 else None
+        boundaries_wanted = any(p.uses_segments for p in self.positions)
+        scale, boundaries = resolve_scale(
+            self.config, full_ids, left_pad, batch, device, scale_hint, scale_boundaries, boundaries_wanted
+        )
+        ids = self.positions[0].make_ids(full_ids, k_pos)
+        plain = (
+            custom_mask is None
+            and left_pad.shape[0] == 1
+            and not torch.compiler.is_compiling()
+            and int(left_pad) == 0
+            and (offset == 0 or queries == 1)
+            and slots == written
+        )
+        context = PositionContext(
+            q_pos=q_pos,
+            k_pos=k_pos,
+            left_pad=left_pad,
+            q_ids=q_pos if ids is None else ids[:, offset:written],
+            k_ids=k_pos if ids is None else ids,
+            scale=_same_rows(scale),
+            boundaries=_same_rows(boundaries),
+            custom_mask=custom_mask,
+            plain_causal=plain,
+        )
+        context.memo["query_offset"] = offset
+        return context
+
+
+def check_characters(input_ids: torch.Tensor, config: LengthGenConfig) -> None:
+    """Refuse token ids that training never saw.
+
+    Raises:
+        ValueError: an id is outside the vocabulary, or is `unk_token_id` (a character the tokenizer does not know).
+    """
+    if torch.compiler.is_compiling() or input_ids.numel() == 0:
+        return
+    low, high = int(input_ids.min()), int(input_ids.max())
+    if low < 0 or high >= config.vocab_size:
+        raise ValueError(f"token id {low if low < 0 else high} is outside the vocabulary of {config.vocab_size}.")
+    if config.unk_token_id is not None and bool((input_ids == config.unk_token_id).any()):
+        row, place = (input_ids == config.unk_token_id).nonzero()[0].tolist()
+        raise ValueError(
+            f"example {row} has a character that the tokenizer does not know, at token {place}; the vocabulary is "
+            f"that of the task the model was trained on."
+        )
+
+
+def _left_padding(mask, position_ids, offset: int, queries: int, device) -> torch.Tensor:
+    """(B|1,) padding slots in front of each example.
+
+    Raises:
+        ValueError: a mask of a wrong length, or with holes.
+    """
+    if mask is None:
+        if position_ids is None:
+            return torch.zeros(1, dtype=torch.long, device=device)
+        return offset + queries - 1 - position_ids[:, -1].to(device)
+    mask = mask.to(device) != 0
+    if mask.shape[1] < offset + queries:
+        raise ValueError(
+            f"attention_mask covers {mask.shape[1]} tokens, the input and its cache have {offset + queries}."
+        )
+    left_pad = mask.int().argmax(-1)
+    if not torch.compiler.is_compiling():
+        run = mask.sum(-1)
+        index = torch.arange(mask.shape[1], device=device)
+        block = (index >= left_pad[:, None]) & (index < (left_pad + run)[:, None])
+        if bool((block != mask).any()):
+            row = int((block != mask).any(-1).nonzero()[0])
+            raise ValueError(f"attention_mask of example {row} has holes; only padding at the ends is supported.")
+    return left_pad
+
+
+class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
+    """The decoder with a language-model head; trains, generates and travels as any transformers model."""
+
+    _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}
+
+    def __init__(self, config: LengthGenConfig):
+        super().__init__(config)
+        self.model = LengthGenModel(config)
+        self.vocab_size = config.vocab_size
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values=None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        scale_hint: torch.LongTensor | None = None,
+        scale_boundaries: torch.LongTensor | None = None,
+        **kwargs,
+    ) -> CausalLMOutputWithPast:
+        """As `LengthGenModel.forward`, with logits (B, T, vocab) and, given labels (B, T; -100 = no loss), the mean
+        cross-entropy of the next token. `penalty()` is not part of it: the training loop adds it."""
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            scale_hint=scale_hint,
+            scale_boundaries=scale_boundaries,
+            **kwargs,
+        )
+        hidden_states = outputs.last_hidden_state
+        keep = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) and logits_to_keep else slice(None)
+        keep = logits_to_keep if isinstance(logits_to_keep, torch.Tensor) else keep
+        logits = self.lm_head(hidden_states[:, keep, :])
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+    def create_masks_for_generate(self, config=None, inputs_embeds=None, attention_mask=None, **kwargs):
+        """Keep the 2-D mask: positions and padding are read from it."""
+        return attention_mask
+
+    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, is_first_iteration=False, **kwargs):
+        """Adds the Scale Hint and the delimiters, read from the full input (stateless: beams and batches follow)."""
+        config = self.config
+        if config.scale_rule is not None and config.scale_hint != "none" and input_ids.shape[1] > 0:
+            if is_first_iteration:
+                check_characters(input_ids, config)
+            mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
+            left_pad = _left_padding(mask, None, 0, input_ids.shape[1], input_ids.device)
+            scale, boundaries = read_scale(input_ids, left_pad, config.scale_rule)
+            if kwargs.get("scale_boundaries") is None:
+                kwargs["scale_boundaries"] = boundaries
+            if kwargs.get("scale_hint") is None and config.scale_hint == "prompt":
+                kwargs["scale_hint"] = scale
+        return super().prepare_inputs_for_generation(
+            input_ids, attention_mask=attention_mask, is_first_iteration=is_first_iteration, **kwargs
+        )
+
+
+__all__ = ["LengthGenForCausalLM", "LengthGenModel", "LengthGenPreTrainedModel"]

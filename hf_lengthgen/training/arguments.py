@@ -1,0 +1,334 @@
+"""TrainingConfig, and how it is read: defaults, then a YAML file, then `--key value` from the command line.
+
+This module imports neither torch nor transformers: `lengthgen train --help` has to be quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from .values import convert, parse_yaml
+
+SCALE_HINTS = ("none", "input", "prompt")
+
+
+def _setting(default: Any, text: str) -> Any:
+    if isinstance(default, dict | list):
+        return field(default_factory=lambda: type(default)(default), metadata={"help": text})
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class TrainingConfig:
+    """Everything that decides a run. Flat; the defaults are those measured to work for LBPE.
+
+    `validate()` raises ValueError with one sentence that names the key. Task and position options are checked
+    by the task and by the model configuration, which alone know them.
+    """
+
+    # what is learned
+    task: str = _setting("addition", "name of the task (`lengthgen tasks` lists them)")
+    task_options: dict = _setting({}, "options of the task, e.g. --task_options.base 2")
+    n_min: int = _setting(1, "smallest scale in training")
+    n_max: int = _setting(12, "largest scale in training")
+    # the model
+    position_embedding: str = _setting(
+        "lbpe", "name of the position embedding (`lengthgen positions` lists them)"
+    )
+    position_options: dict = _setting(
+        {}, "options of the position embedding, e.g. --position_options.window 3"
+    )
+    scale_hint: str = _setting(
+        "prompt", "none, input (a tensor given with every call) or prompt (inferred from it)"
+    )
+    hidden_size: int = _setting(128, "width of the model")
+    num_hidden_layers: int = _setting(2, "number of layers")
+    num_attention_heads: int = _setting(4, "number of attention heads")
+    intermediate_size: int = _setting(384, "width of the feed-forward layers")
+    max_position_embeddings: int = _setting(4096, "rows of a position table (learned embeddings), in tokens")
+    # optimisation
+    steps: int = _setting(1500, "number of optimizer steps")
+    batch_size: int = _setting(128, "examples per step, over all processes")
+    groups: int = _setting(1, "scales per batch: batch_size / groups examples share one scale")
+    learning_rate: float = _setting(1e-3, "peak learning rate of AdamW")
+    gate_learning_rate: float = _setting(2e-2, "peak learning rate of the gates")
+    weight_decay: float = _setting(0.01, "decoupled weight decay; none on gates, norms and biases")
+    adam_beta1: float = _setting(0.9, "AdamW's first beta")
+    adam_beta2: float = _setting(0.98, "AdamW's second beta")
+    clip: float = _setting(1.0, "largest gradient norm")
+    warmup_steps: int = _setting(100, "steps of linear warm-up of the learning rates")
+    final_learning_rate_ratio: float = _setting(0.02, "the cosine ends at this share of the peak")
+    penalty: float = _setting(0.003, "weight of the expected number of open gates in the loss")
+    penalty_warmup: float = _setting(0.5, "share of the steps over which the penalty rises from 0")
+    seed: int = _setting(0, "seed of the initial weights, the data and all noise")
+    threads: int | None = _setting(None, "CPU threads; null leaves torch's own choice")
+    num_processes: int | None = _setting(
+        None, "the run fails unless it has this many processes; null: any number"
+    )
+    # evaluation
+    eval_lengths: list = _setting(
+        [10, 20, 50, 100], "scales for greedy generation; 30x100 is a scale of two hints"
+    )
+    eval_examples: int = _setting(100, "examples per length in greedy generation")
+    long_lengths: list = _setting(
+        [1000], "scales for teacher-forced evaluation (same exact match, one forward)"
+    )
+    long_examples: int = _setting(16, "examples per length in teacher-forced evaluation")
+    stop_at_zero: bool = _setting(True, "skip scales beyond one at which no example was right")
+    eval_seed: int = _setting(1234, "seed of the evaluation examples")
+    # watching and saving
+    validate_every: int = _setting(250, "steps between quick teacher-forced validations; 0: never")
+    validate_lengths: list = _setting([12, 25, 50, 100], "scales of the quick validation")
+    save_every: int = _setting(250, "steps between checkpoints; 0: only at the end")
+    keep_checkpoints: int = _setting(2, "how many of the last checkpoints are kept")
+    output_dir: str | None = _setting(None, "where everything goes; null: runs/<name>/seed<seed>")
+    resume: bool = _setting(True, "go on from what output_dir holds; false: start over, discarding it")
+    name: str | None = _setting(None, "name in result files; null: that of the YAML file, or task/embedding")
+
+    def validate(self) -> None:
+        """Raises ValueError unless every value is in its range."""
+        for key in (
+            "n_min",
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "intermediate_size",
+            "max_position_embeddings",
+            "steps",
+            "batch_size",
+            "groups",
+            "eval_examples",
+            "long_examples",
+            "keep_checkpoints",
+        ):
+            self._require(key, getattr(self, key) >= 1, "at least 1")
+        for key in ("threads", "num_processes"):
+            self._require(key, getattr(self, key) is None or getattr(self, key) >= 1, "at least 1, or null")
+        for key in (
+            "warmup_steps",
+            "validate_every",
+            "save_every",
+            "seed",
+            "eval_seed",
+            "weight_decay",
+            "penalty",
+            "gate_learning_rate",
+        ):
+            self._require(key, getattr(self, key) >= 0, "at least 0")
+        for key in ("learning_rate", "clip"):
+            self._require(key, getattr(self, key) > 0, "above 0")
+        for key in ("adam_beta1", "adam_beta2"):
+            self._require(key, 0 <= getattr(self, key) < 1, "in [0, 1)")
+        for key in ("penalty_warmup", "final_learning_rate_ratio"):
+            self._require(key, 0 <= getattr(self, key) <= 1, "in [0, 1]")
+        self._require("n_max", self.n_max >= self.n_min, f"at least n_min = {self.n_min}")
+        self._require(
+            "groups", self.batch_size % self.groups == 0, f"a divisor of batch_size = {self.batch_size}"
+        )
+        self._require(
+            "num_attention_heads",
+            self.hidden_size % self.num_attention_heads == 0,
+            f"a divisor of hidden_size = {self.hidden_size}",
+        )
+        self._require("scale_hint", self.scale_hint in SCALE_HINTS, "one of " + ", ".join(SCALE_HINTS))
+        for key in ("eval_lengths", "long_lengths", "validate_lengths"):
+            good = all(all(n >= 1 for n in (s if isinstance(s, tuple) else (s,))) for s in getattr(self, key))
+            self._require(key, good, "a list of scales, each at least 1")
+
+    def _require(self, key: str, good: bool, allowed: str) -> None:
+        if not good:
+            raise ValueError(f"{key} must be {allowed}, got {getattr(self, key)!r}.")
+
+    @property
+    def label(self) -> str:
+        """The name under which results are filed."""
+        return self.name or f"{self.task}/{self.position_embedding}"
+
+    @property
+    def run_name(self) -> str:
+        """The name of this one run, e.g. addition-lbpe-seed3."""
+        return f"{self.label.replace('/', '-')}-seed{self.seed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict, safe for JSON; scales of several hints become lists."""
+        lists = ("eval_lengths", "long_lengths", "validate_lengths")
+        plain = dataclasses.asdict(self)
+        return plain | {key: [list(s) if isinstance(s, tuple) else s for s in plain[key]] for key in lists}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "") -> TrainingConfig:
+        """Builds and validates a config. `source` (a file name) goes in front of error messages.
+
+        Raises ValueError for unknown keys (naming the nearest one), wrong types and values out of range.
+        """
+        where = f"{source}: " if source else ""
+        kinds = get_type_hints(cls)
+        clean = {}
+        for key, value in values.items():
+            check_key(key, where)
+            clean[key] = convert(value, kinds[key], f"{where}{key}", scales=key.endswith("_lengths"))
+        config = cls(**clean)
+        try:
+            config.validate()
+        except ValueError as error:
+            raise ValueError(f"{where}{error}") from None
+        return config
+
+
+def setting_names() -> list[str]:
+    return [f.name for f in dataclasses.fields(TrainingConfig)]
+
+
+def check_key(key: Any, where: str = "") -> None:
+    """Raises ValueError, with the nearest match, unless `key` is a setting."""
+    names = setting_names()
+    if key not in names:
+        near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(names)}."
+        raise ValueError(f"{where}unknown setting {str(key)!r}{hint}")
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+
+def config_folders() -> list[Path]:
+    """Where packaged configs lie: inside an installed wheel, or beside the package in a source checkout."""
+    package = Path(__file__).resolve().parent.parent
+    return [package / "recipes" / "configs", package.parent / "recipes" / "configs"]
+
+
+def list_configs() -> list[str]:
+    """Names of the packaged configs, e.g. `addition/lbpe`."""
+    found = set()
+    for folder in config_folders():
+        found.update(p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("*/*.yaml"))
+    return sorted(found)
+
+
+def find_config(path_or_name: str) -> Path:
+    """A YAML file by path, or by packaged name. FileNotFoundError names the nearest packaged config."""
+    path = Path(path_or_name)
+    if path.is_file():
+        return path
+    name = path_or_name.removesuffix(".yaml")
+    for folder in config_folders():
+        packaged = folder / f"{name}.yaml"
+        if packaged.is_file():
+            return packaged
+    names = list_configs()
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"packaged configs are {', '.join(names) or '(none)'}."
+    raise FileNotFoundError(f"No config file {path_or_name!r}, and no packaged config of that name; {hint}")
+
+
+def load_training_config(
+    path_or_name: str | Path | None = None, overrides: Iterable[str] = ()
+) -> TrainingConfig:
+    """Reads a config: defaults < YAML file < overrides.
+
+    `path_or_name`: a YAML file, the name of a packaged config (`addition/lbpe`), or None for the defaults.
+    `overrides`: command-line words such as `["--seed", "3", "--position_options.window", "3"]`.
+
+    Raises FileNotFoundError or ValueError, in one sentence naming file and key.
+    """
+    given = parse_overrides(overrides)
+    values: dict[str, Any] = {}
+    source = ""
+    if path_or_name is not None:
+        path = find_config(str(path_or_name))
+        source = str(path_or_name)
+        values = parse_yaml(_read(path), source)
+        if values is None:
+            values = {}
+        if not isinstance(values, dict):
+            raise ValueError(
+                f"{source}: a config is a mapping of settings to values, got {type(values).__name__}."
+            )
+        # Checked alone first, so that a message about the file names the file and not the command line;
+        # ranges are left to the end, where an override may still make up for them.
+        kinds = get_type_hints(TrainingConfig)
+        for key, value in values.items():
+            check_key(key, f"{source}: ")
+            values[key] = convert(value, kinds[key], f"{source}: {key}", scales=key.endswith("_lengths"))
+        values.setdefault("name", f"{path.resolve().parent.name}/{path.stem}")
+    apply_overrides(values, given)
+    return TrainingConfig.from_dict(values, source if not given else "")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not a text file.") from None
+
+
+# ------------------------------------------------------------------------------------- command-line words
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, list[str]]:
+    """`["--a", "1", "--b.c=2"]` -> `{"a": ["1"], "b.c": ["2"]}`; dashes inside keys count as underscores."""
+    given: dict[str, list[str]] = {}
+    key = None
+    for word in words:
+        if word.startswith("--") and len(word) > 2:
+            key, equals, value = word[2:].partition("=")
+            key = key.replace("-", "_")
+            if key in given:
+                raise ValueError(f"--{key} is given twice.")
+            check_key(key.split(".")[0])
+            given[key] = [value] if equals else []
+        elif key is None:
+            raise ValueError(f"Unexpected argument {word!r}: settings are given as --key value.")
+        else:
+            given[key].append(word)
+    return given
+
+
+def apply_overrides(values: dict[str, Any], given: Mapping[str, list[str]]) -> None:
+    """Writes parsed overrides into `values`, in place; a dotted key sets one option inside a dict setting."""
+    kinds = get_type_hints(TrainingConfig)
+    for key, words in given.items():
+        top, *inner = key.split(".")
+        scales = top.endswith("_lengths")
+        if not words and kinds[top] is bool and not inner:
+            words = ["true"]
+        if not words:
+            if not scales:
+                raise ValueError(f"--{key} needs a value.")
+            value: Any = []
+        elif scales:
+            value = [part for word in words for part in _as_list(parse_yaml(word, f"--{key}"))]
+        elif inner:
+            parsed = [parse_yaml(word, f"--{key}") for word in words]
+            value = parsed[0] if len(parsed) == 1 else parsed
+        elif len(words) > 1:
+            raise ValueError(f"--{key} takes one value, got {' '.join(words)!r}.")
+        else:
+            text = words[0]
+            value = text if kinds[top] in (str, str | None) else parse_yaml(text, f"--{key}")
+        if inner:
+            if kinds[top] is not dict:
+                raise ValueError(f"--{key}: {top} has no options of its own.")
+            value = _set_inside(dict(values.get(top) or {}), inner, value, key)
+        values[top] = convert(value, kinds[top], f"--{top}", scales=scales)
+
+
+def _set_inside(options: dict, path: list[str], value: Any, key: str) -> dict:
+    head, *rest = path
+    if not head:
+        raise ValueError(f"--{key}: an option's name is missing.")
+    if not rest:
+        return options | {head: value}
+    inner = options.get(head, {})
+    if not isinstance(inner, dict):
+        raise ValueError(f"--{key}: {head} is not a mapping.")
+    return options | {head: _set_inside(dict(inner), rest, value, key)}
+
+
+def _as_list(value: Any) -> list:
+    return list(value) if isinstance(value, list) else [value]

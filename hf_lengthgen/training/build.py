@@ -1,0 +1,58 @@
+"""From a TrainingConfig to a task, a tokenizer and a freshly initialised model."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from .arguments import TrainingConfig
+
+
+def keyed_seed(*key: Any) -> int:
+    """A 63-bit seed from any key: unlike seed + step, neighbouring keys share nothing."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def own_generator(device: torch.device | None = None) -> AbstractContextManager:
+    """A scope in which torch's global generators may be seeded: the caller finds them as they were."""
+    devices = [device] if device is not None and device.type == "cuda" else []
+    return torch.random.fork_rng(devices=devices)
+
+
+def build_task(config: TrainingConfig) -> Any:
+    """The task. ValueError for an unknown name or option."""
+    from ..tasks import get_task
+
+    return get_task(config.task, **config.task_options)
+
+
+def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
+    """A model whose weights are a function of the config alone (the caller's generator is left as it was)."""
+    from ..data.tokenizer import scale_rule_ids
+    from ..model.configuration_lengthgen import LengthGenConfig
+    from ..model.modeling_lengthgen import LengthGenForCausalLM
+
+    model_config = LengthGenConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=config.intermediate_size,
+        max_position_embeddings=config.max_position_embeddings,
+        position_embedding=config.position_embedding,
+        position_options=config.position_options,
+        scale_hint=config.scale_hint,
+        num_scale_hints=task.hints,
+        scale_rule=scale_rule_ids(task, tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        unk_token_id=tokenizer.unk_token_id,
+    )
+    with own_generator():
+        torch.manual_seed(keyed_seed(config.seed, "weights"))
+        return LengthGenForCausalLM(model_config)

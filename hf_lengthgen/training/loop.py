@@ -1,0 +1,246 @@
+"""The training loop: Accelerate, online data, everything random a function of (seed, step).
+
+Because nothing depends on a generator's history, a run that is killed and resumed is the same run (bit for
+bit on CPU), and so is a run watched by more or fewer validations.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from . import checkpoints
+from .arguments import TrainingConfig
+from .build import build_model, build_task, keyed_seed, own_generator
+from .objective import Objective, answer_tokens
+from .optimizer import build_optimizer, set_learning_rate
+from .progress import History, Progress
+from .schedule import learning_rate_factor, penalty_weight
+from .signals import StopRequest, TrainingInterrupted
+
+LOG_EVERY = 10  # steps between records of the history
+
+
+class TrainingDiverged(ValueError):
+    """The loss or the gradient is no longer a finite number."""
+
+    exit_code = 1
+
+
+class Trained(NamedTuple):
+    """What `train` returns: `model, tokenizer, history = train(config)`."""
+
+    model: Any
+    tokenizer: Any
+    history: History
+
+
+def train(
+    config: TrainingConfig,
+    *,
+    accelerator: Any = None,
+    progress: bool = True,
+    on_step: Callable[[int, Any], None] | None = None,
+) -> Trained:
+    """Trains a model on batches made as they are needed.
+
+    With `config.output_dir`, checkpoints go to output_dir/checkpoints and a run already there is resumed
+    (with `resume=False`: discarded); without it nothing is written.
+
+    accelerator: an `accelerate.Accelerator`; None makes one.
+    on_step: `on_step(step, model)` is called after each of the steps 1 … config.steps.
+
+    The model comes back in evaluation mode, gates not yet rounded (`model.harden()` does that).
+
+    Raises ValueError (a bad setting, task or embedding; a run with other settings in output_dir),
+    TrainingDiverged, CheckpointError (output_dir cannot be written or read), TrainingInterrupted (SIGTERM or
+    Ctrl-C; the state is saved first where there is an output_dir).
+    """
+    from ..data.online import OnlineBatches
+    from ..data.tokenizer import build_tokenizer
+
+    config.validate()
+    accelerator = accelerator or make_accelerator()
+    check_processes(config, accelerator.num_processes)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    task = build_task(config)
+    tokenizer = build_tokenizer(task)
+    model = build_model(config, task, tokenizer).to(accelerator.device)
+    batches = OnlineBatches(
+        task, tokenizer, config.n_min, config.n_max, config.batch_size, groups=config.groups, seed=config.seed
+    )
+    optimizer = build_optimizer(model, config)
+    store = None
+    if config.output_dir is not None:
+        store = checkpoints.CheckpointStore(
+            Path(config.output_dir) / "checkpoints", config, writer=accelerator.is_main_process
+        )
+        if accelerator.is_main_process:
+            store.prepare()
+        accelerator.wait_for_everyone()
+    start, history = 0, History()
+    if store is not None:
+        start, history = store.restore(model, optimizer)
+        accelerator.wait_for_everyone()  # nobody prunes what another process still reads
+    objective, prepared = accelerator.prepare(Objective(model), optimizer)
+    loop = _Loop(config, accelerator, objective, prepared, model, task, tokenizer, batches, store, history)
+    with own_generator(accelerator.device), StopRequest() as stop:
+        loop.go(start, stop, progress and accelerator.is_local_main_process, on_step)
+    model.eval()
+    return Trained(model, tokenizer, history)
+
+
+def make_accelerator() -> Any:
+    """An Accelerator that lets a parameter go unused in a step, as one of a shut gate may be."""
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+
+    return Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+
+
+def check_processes(config: TrainingConfig, running: int) -> None:
+    """Accelerate silently runs one process, or several unconnected ones, under some launch configurations."""
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched != running:
+        raise ValueError(
+            f"{launched} processes were launched but they are not connected (Accelerate sees {running}): "
+            "start them with `accelerate launch --multi_gpu --num_processes N`."
+        )
+    if config.num_processes is not None and config.num_processes != running:
+        raise ValueError(
+            f"num_processes is {config.num_processes}, but {running} run: start the recipe with "
+            f"`accelerate launch --multi_gpu --num_processes {config.num_processes}`."
+        )
+    if (config.batch_size // config.groups) % running:
+        raise ValueError(
+            f"batch_size / groups = {config.batch_size // config.groups} must be a multiple of the number of "
+            f"processes, {running}."
+        )
+
+
+class _Loop:
+    """The state of one run, and its steps."""
+
+    def __init__(
+        self, config, accelerator, objective, optimizer, model, task, tokenizer, batches, store, history
+    ):
+        self.config, self.accelerator = config, accelerator
+        self.objective, self.optimizer, self.model = objective, optimizer, model
+        self.task, self.tokenizer, self.batches = task, tokenizer, batches
+        self.store, self.history = store, history
+        self.solved: list = next((r["solved"] for r in reversed(history.records) if "solved" in r), [])
+
+    def go(self, start: int, stop: StopRequest, show: bool, on_step: Callable | None) -> None:
+        config = self.config
+        bar = Progress(config.steps, start, show, config.label)
+        before, began = self.history.seconds, time.perf_counter()
+        try:
+            for step in range(start, config.steps):
+                record = self.step(step)
+                done = step + 1
+                last = done == config.steps
+                if config.validate_every and (done % config.validate_every == 0 or last):
+                    self.validate(record)
+                    bar.line(record, self.solved)
+                if "solved" in record or done % LOG_EVERY == 0 or last:
+                    self.history.records.append(record)
+                bar.step(record, self.solved)
+                self.history.seconds = before + time.perf_counter() - began
+                stopping = self.agree(stop.received is not None)
+                if last or stopping or (config.save_every and done % config.save_every == 0):
+                    self.save(done)
+                if on_step is not None:
+                    on_step(done, self.model)
+                if stopping:
+                    raise TrainingInterrupted(self.farewell(stop.received or "A signal", done))
+        finally:
+            bar.close()
+
+    def step(self, step: int) -> dict[str, Any]:
+        """One optimizer step. Returns its record."""
+        config, accelerator = self.config, self.accelerator
+        world = accelerator.num_processes
+        # Dropout, random positions and the like are then functions of (seed, step, process), not of history.
+        torch.manual_seed(keyed_seed(config.seed, "step", step, accelerator.process_index))
+        self.model.set_gate_noise(config.seed, step)
+        self.objective.train()
+        batch = self.batches.batch(step, rank=accelerator.process_index, world_size=world)
+        batch = {key: value.to(accelerator.device) for key, value in batch.items()}
+        if config.scale_hint == "none":
+            batch.pop("scale_hint")
+        local = answer_tokens(batch["labels"])
+        share: Any = 1.0 if world == 1 else local * world / accelerator.reduce(local)
+        weight = penalty_weight(step, config.steps, config.penalty, config.penalty_warmup)
+        factor = learning_rate_factor(
+            step, config.steps, config.warmup_steps, config.final_learning_rate_ratio
+        )
+        set_learning_rate(self.optimizer, factor)
+
+        total, cross_entropy = self.objective(batch, share, weight)
+        self.optimizer.zero_grad()
+        accelerator.backward(total)
+        norm = accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)
+        loss = float(accelerator.reduce(cross_entropy * share, "mean"))
+        if not (math.isfinite(loss) and math.isfinite(float(norm))):
+            raise TrainingDiverged(self.diverged(step, loss, float(norm)))
+        self.optimizer.step()
+        return {
+            "step": step + 1,
+            "loss": loss,
+            "learning_rate": config.learning_rate * factor,
+            "penalty_weight": weight,
+            "open_gates": self.model.open_gates(),
+        }
+
+    def validate(self, record: dict[str, Any]) -> None:
+        """Quick teacher-forced exact match; adds `solved` and `exact_match` to the record."""
+        from ..evaluation.lengths import evaluate_lengths
+
+        if not self.config.validate_lengths:
+            return
+        self.model.eval()
+        results = evaluate_lengths(
+            self.model,
+            self.tokenizer,
+            self.task,
+            self.config.validate_lengths,
+            examples=16,
+            mode="teacher",
+            seed=self.config.eval_seed,
+            stop_at_zero=True,
+        )
+        scale = [r.n if len(r.n) > 1 else r.n[0] for r in results]
+        self.solved = [n for n, r in zip(scale, results, strict=True) if r.exact_match == 1.0]
+        record["solved"] = self.solved
+        record["exact_match"] = {str(n): r.exact_match for n, r in zip(scale, results, strict=True)}
+
+    def save(self, done: int) -> None:
+        if self.store is not None and self.accelerator.is_main_process:
+            self.store.save(done, self.model, self.optimizer, self.history)
+
+    def agree(self, wanted: bool) -> bool:
+        """True in every process as soon as one wants to stop: they must leave at the same step."""
+        if self.accelerator.num_processes == 1:
+            return wanted
+        return bool(self.accelerator.reduce(torch.tensor(int(wanted), device=self.accelerator.device)))
+
+    def farewell(self, name: str, done: int) -> str:
+        place = f"{name} received: stopped after step {done} of {self.config.steps}"
+        if self.store is None:
+            return f"{place}; nothing is saved, since there is no output_dir."
+        return f"{place}, saved in {self.store.path(done)}; the same command goes on from there."
+
+    def diverged(self, step: int, loss: float, norm: float) -> str:
+        last = self.store.latest() if self.store is not None else None
+        kept = f"the last good checkpoint is {last}" if last else "there is no checkpoint to go back to"
+        return (
+            f"Training diverged at step {step + 1}: loss {loss}, gradient norm {norm}; {kept}. "
+            f"A smaller learning_rate (now {self.config.learning_rate}) or "
+            f"clip (now {self.config.clip}) may help."
+        )

@@ -1,0 +1,62 @@
+"""What a person sees while a model trains, and the record that stays."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """The course of training.
+
+    records: one dict per logged step with `step` (steps done), `loss` (cross-entropy per answer token),
+    `learning_rate`, `penalty_weight`, `open_gates` (None without gates) and, where the quick validation ran,
+    `solved` (scales at which every example was right) and `exact_match` ({scale: share}).
+    seconds: time spent in training, over all resumptions.
+    """
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def final_loss(self) -> float | None:
+        return self.records[-1]["loss"] if self.records else None
+
+
+class Progress:
+    """A bar on a terminal, one line per validation elsewhere. Silent unless `show`."""
+
+    def __init__(self, steps: int, start: int, show: bool, label: str) -> None:
+        self.steps, self.show = steps, show
+        self.bar = None
+        if show and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=steps, initial=start, desc=label, dynamic_ncols=True)
+
+    def step(self, record: dict[str, Any], solved: list) -> None:
+        if self.bar is not None:
+            self.bar.update()
+            self.bar.set_postfix_str(_summary(record, solved), refresh=False)
+
+    def line(self, record: dict[str, Any], solved: list) -> None:
+        """Called where the validation ran."""
+        if self.show and self.bar is None:
+            print(
+                f"step {record['step']}/{self.steps}: {_summary(record, solved)}", file=sys.stderr, flush=True
+            )
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _summary(record: dict[str, Any], solved: list) -> str:
+    parts = [f"loss {record['loss']:.4f}"]
+    if record["open_gates"] is not None:
+        parts.append(f"gates {record['open_gates']}")
+    scales = " ".join("x".join(map(str, s)) if isinstance(s, list | tuple) else str(s) for s in solved)
+    parts.append(f"solved {scales or '-'}")
+    return ", ".join(parts)

@@ -1,0 +1,57 @@
+"""From a finished run to its result file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arguments import TrainingConfig
+from .environment import hardware, peak_memory_mb, versions
+from .progress import History
+
+
+def build_result(
+    config: TrainingConfig, task: Any, model: Any, history: History, lengths: list, command: str
+) -> Any:
+    """The `evaluation.result.Result` of a model: how it was trained, `lengths` (LengthResults), where it ran.
+
+    `history`: of its training (seconds, final loss). `command`: what to type to get the same.
+    """
+    from ..evaluation.result import Result
+
+    first_line = task.describe().splitlines()[0].removeprefix(f"{task.name}: ")
+    hint = {
+        "none": "none",
+        "prompt": "the scale n, read off the prompt",
+        "input": "the scale n, given as input",
+    }
+    return Result(
+        name=config.run_name,
+        task=config.task,
+        task_options=config.task_options,
+        format=first_line,
+        position_embedding=config.position_embedding,
+        position_options=config.position_options,
+        scale_hint=config.scale_hint,
+        seed=config.seed,
+        n_min=config.n_min,
+        n_max=config.n_max,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        parameters=sum(p.numel() for p in model.parameters()),
+        fairness={
+            "format": first_line,
+            "metric": "exact match of the whole answer, end token included, greedy",
+            "seeds": f"this run is seed {config.seed}; a comparison takes the mean over all seeds that were run",
+            "checkpoint": "last",
+            "extra_knowledge": hint[config.scale_hint],
+        },
+        lengths=lengths,
+        relations=model.relations() or None,
+        train_seconds=history.seconds,
+        eval_seconds=sum(result.seconds for result in lengths),
+        peak_memory_mb=peak_memory_mb(model.device),
+        final_loss=history.final_loss,
+        versions=versions(),
+        command=command,
+        hardware=hardware(model.device),
+    )

@@ -1,0 +1,107 @@
+"""A whole run in stages, each of which is kept: train, harden and save, evaluate, write down.
+
+    output_dir/checkpoints/   training in progress
+               model/         the finished model for from_pretrained, and training.json: how it was made
+               lengths.json   lengths evaluated so far
+               result.json    everything, for comparison and model cards
+               curve.svg      accuracy versus length
+               README.md      the model card
+
+Started again, a run goes on with the first stage that is not finished.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import files, saving, scores
+from .arguments import TrainingConfig
+from .build import build_task
+from .checkpoints import CheckpointError, check_same_config
+from .loop import make_accelerator, train
+from .record import build_result
+
+
+def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> Any:
+    """Trains, evaluates and writes everything to `config.output_dir` (None: runs/<name>/seed<seed>).
+
+    Returns the `evaluation.result.Result` that is also output_dir/result.json, with `command` recorded in it;
+    None in every process but the main one. Raises what `train` raises.
+    """
+    config.validate()
+    if config.output_dir is None:
+        config = dataclasses.replace(config, output_dir=f"runs/{config.label}/seed{config.seed}")
+    folder = Path(config.output_dir)
+    task = build_task(config)
+    scores.planned(config, task)  # a scale that does not fit the task is found now, not after training
+    accelerator = make_accelerator()
+    show = progress and accelerator.is_main_process
+    if accelerator.is_main_process:
+        files.check_writable(folder, CheckpointError)
+        if not config.resume:
+            _discard(folder)
+    accelerator.wait_for_everyone()
+
+    if not (folder / "model" / saving.TRAINING_FILE).is_file():
+        model, tokenizer, history = train(config, accelerator=accelerator, progress=progress)
+        if accelerator.is_main_process:
+            if model.open_gates() is not None:
+                model.harden()
+            saving.save_model(folder / "model", model, tokenizer, config, history)
+    if not accelerator.is_main_process:
+        return None
+
+    # Read back even if it was just trained: what is evaluated is what others will load.
+    saved = saving.load_model(folder / "model")
+    check_same_config(saved.config.to_dict(), config, folder / "model")
+    model = saved.model.to(accelerator.device)
+    lengths = scores.evaluate_all(
+        model,
+        saved.tokenizer,
+        task,
+        config,
+        folder / "lengths.json",
+        digest=files.fingerprint(folder / "model" / "model.safetensors"),
+        report=_report if show else lambda result: None,
+    )
+    result = build_result(config, task, model, saved.history, lengths, command)
+    _write(folder, result, task, show)
+    return result
+
+
+def _discard(folder: Path) -> None:
+    """Removes what a run wrote into `folder`, and nothing else."""
+    files.remove_folder(folder / "model")
+    for name in ("lengths.json", "result.json", "curve.svg", "README.md"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write(folder: Path, result: Any, task: Any, show: bool) -> None:
+    """Result file, curve and card; the last two only where some length was evaluated."""
+    from ..evaluation.plot import plot_curves
+    from ..hub.card import render_card
+
+    result.save(folder / "result.json")
+    if result.lengths:
+        plot_curves([result], folder / "curve.svg")
+        sample = task.sample(task.expand(result.n_max), 1, np.random.default_rng(0))
+        example = (sample.prompt_strings()[0], sample.answer_strings()[0])
+        card = render_card(result, model_id=result.name, figure="curve.svg", example=example)
+        files.write_text(folder / "README.md", card)
+    if show:
+        print(f"{folder / 'result.json'} written.", file=sys.stderr)
+
+
+def _report(result: Any) -> None:
+    """One line per length, as soon as it is evaluated."""
+    scale = "x".join(map(str, result.n))
+    print(
+        f"n = {scale}: {result.exact_match:.1%} of {result.examples} ({result.mode}, {result.seconds:.1f} s)",
+        file=sys.stderr,
+        flush=True,
+    )

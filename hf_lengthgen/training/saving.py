@@ -1,0 +1,107 @@
+"""The folder of a finished model: weights, tokenizer, code for `trust_remote_code`, and its training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+
+from . import files
+from .arguments import TrainingConfig
+from .checkpoints import CheckpointError
+from .progress import History
+
+TRAINING_FILE = "training.json"  # its presence says that training is finished
+
+
+class Saved(NamedTuple):
+    """A model read back, with the record of its training."""
+
+    model: Any
+    tokenizer: Any
+    config: TrainingConfig
+    history: History
+
+
+def save_model(folder: Path, model: Any, tokenizer: Any, config: TrainingConfig, history: History) -> None:
+    """Writes `folder` whole or not at all, for `AutoModelForCausalLM.from_pretrained`."""
+    from ..model.configuration_lengthgen import LengthGenConfig
+    from ..model.modeling_lengthgen import LengthGenForCausalLM, LengthGenModel
+
+    # Only classes registered so have their code copied into the folder, for those without this package.
+    LengthGenConfig.register_for_auto_class()
+    LengthGenModel.register_for_auto_class("AutoModel")
+    LengthGenForCausalLM.register_for_auto_class("AutoModelForCausalLM")
+    try:
+        with files.new_folder(folder) as new, _no_bars():
+            model.save_pretrained(new)
+            tokenizer.save_pretrained(new)
+            files.write_json(new / TRAINING_FILE, {"config": config.to_dict(), "history": asdict(history)})
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise CheckpointError(f"The model cannot be written to {str(folder)!r}: {reason}.") from problem
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without transformers' progress bars: these models load in a blink."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def read_training(folder: Path) -> tuple[TrainingConfig, History]:
+    """The settings and history recorded beside a model. ValueError if they are absent or unreadable."""
+    path = folder / TRAINING_FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return TrainingConfig.from_dict(record["config"], str(path)), History(**record["history"])
+    except FileNotFoundError:
+        raise ValueError(f"{folder} has no {TRAINING_FILE}, so how it was trained is unknown.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path} cannot be read ({type(problem).__name__}: {problem}).") from None
+
+
+def load_weights(folder: Path) -> tuple[Any, Any]:
+    """Model (evaluation mode, on the GPU if there is one) and tokenizer. ValueError: a foreign model."""
+    import torch
+    from transformers import AutoTokenizer
+
+    from ..model.configuration_lengthgen import LengthGenConfig
+    from ..model.modeling_lengthgen import LengthGenForCausalLM
+
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if kind != LengthGenConfig.model_type:
+        raise ValueError(f"{folder} holds a model of type {kind!r}, not {LengthGenConfig.model_type!r}.")
+    with _no_bars():
+        model = LengthGenForCausalLM.from_pretrained(folder).eval()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), AutoTokenizer.from_pretrained(folder)
+
+
+def check_fits(model: Any, tokenizer: Any, task: Any) -> None:
+    """ValueError unless the model's tokens and Scale Hints are those of the task."""
+    from ..data.tokenizer import check_characters
+
+    check_characters(task.vocabulary, tokenizer)
+    if model.config.scale_hint != "none" and model.config.num_scale_hints != task.hints:
+        raise ValueError(
+            f"The task {task.name!r} has {task.hints} Scale Hints, but the model takes "
+            f"{model.config.num_scale_hints}."
+        )
+
+
+def load_model(folder: Path) -> Saved:
+    """Reads what `save_model` wrote."""
+    config, history = read_training(folder)
+    return Saved(*load_weights(folder), config, history)

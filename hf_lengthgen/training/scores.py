@@ -1,0 +1,93 @@
+"""Evaluation of a finished model, length by length, each kept on disk as soon as it is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import files
+from .arguments import TrainingConfig
+from .build import keyed_seed, own_generator
+
+Scale = tuple[int, ...]
+
+
+def planned(config: TrainingConfig, task: Any) -> list[tuple[str, Scale, int]]:
+    """What is to be evaluated: (mode, scale, examples). Generation comes first, and shorter scales.
+
+    ValueError where a scale does not fit the task.
+    """
+    plan = []
+    for mode, lengths, examples in (
+        ("generate", config.eval_lengths, config.eval_examples),
+        ("teacher", config.long_lengths, config.long_examples),
+    ):
+        scales = {task.expand(n) for n in lengths}
+        plan += [(mode, scale, examples) for scale in sorted(scales, key=lambda s: (sum(s), s))]
+    return plan
+
+
+def beyond_a_zero(scale: Scale, results: list) -> bool:
+    """Whether at some evaluated scale that is nowhere longer not one example was right."""
+    return any(r.correct == 0 and all(m >= n for m, n in zip(scale, r.n, strict=True)) for r in results)
+
+
+def evaluate_all(
+    model: Any,
+    tokenizer: Any,
+    task: Any,
+    config: TrainingConfig,
+    path: Path,
+    *,
+    digest: str = "",
+    report: Callable[[Any], None] = lambda result: None,
+) -> list:
+    """Evaluates the planned lengths; `path` (JSON) keeps them, and what it already holds is not done again.
+
+    `digest` tells the model's weights: what the file holds of other weights does not count.
+    Returns LengthResults in the order of the plan; with `config.stop_at_zero`, scales beyond one that scored
+    0 are left out. `report` is called with each new LengthResult.
+    """
+    from ..evaluation.lengths import evaluate_lengths
+
+    plan = planned(config, task)
+    origin = {"model": digest, "eval_seed": config.eval_seed}
+    kept = _read(path, origin)
+    results: list = []
+    for mode, scale, examples in plan:
+        if config.stop_at_zero and beyond_a_zero(scale, results):
+            continue
+        known = next(
+            (r for r in kept if r.mode == mode and tuple(r.n) == scale and r.examples == examples), None
+        )
+        if known is None:
+            # An embedding with random positions draws the same ones however often the run was cut.
+            with own_generator(model.device):
+                torch.manual_seed(keyed_seed(config.eval_seed, mode, scale))
+                (known,) = evaluate_lengths(
+                    model, tokenizer, task, [scale], examples, mode=mode, seed=config.eval_seed
+                )
+            kept.append(known)
+            files.write_json(path, origin | {"lengths": [asdict(result) for result in kept]})
+            report(known)
+        results.append(known)
+    return results
+
+
+def _read(path: Path, origin: dict[str, Any]) -> list:
+    from ..evaluation.length_result import LengthResult
+
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if any(held[key] != value for key, value in origin.items()):
+            return []
+        return [LengthResult(**item) for item in held["lengths"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path} cannot be read ({problem}); delete it to evaluate again.") from None
