@@ -201,7 +201,7 @@ def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 def _positions(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     _nothing_more(rest)
     from .model.configuration_lengthgen import LengthGenConfig
-    from .model.position_base import get_position_embedding, list_position_embeddings
+    from .model.position_registry import get_position_embedding, list_position_embeddings
 
     rows = []
     for name in list_position_embeddings():

@@ -1,6 +1,6 @@
 """Train, evaluate and write down one run; the same as `lengthgen train`.
 
-accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/train.py --config addition/lbpe --seed 3
+accelerate launch --config_file recipes/accelerate_configs/cpu.yaml recipes/train.py --config addition/lbpe
 """
 
 import sys

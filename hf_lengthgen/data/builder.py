@@ -16,6 +16,8 @@ from ..tasks import Samples, Task
 from .splits import SPLITS, sample_split
 
 BLOCK = 4096  # rows that share a random generator: what a row is depends on its index, not on num_proc
+_CELLS = 1 << 20  # blocks of long rows are smaller: at most this many rows times n_max
+_MAX_BYTES = 2**31 - 1  # of an Arrow string column
 FEATURES = datasets.Features(
     {
         "prompt": datasets.Value("string"),
@@ -27,10 +29,15 @@ FEATURES = datasets.Features(
 )
 
 
+def block_rows(n_max: int) -> int:
+    """Rows of a block: 4096, fewer where n_max exceeds 256, so that memory stays bounded."""
+    return max(1, min(BLOCK, _CELLS // n_max))
+
+
 def block_samples(task: Task, split: str, seed: int, n_min: int, n_max: int, block: int) -> Samples:
-    """The rows block * 4096 to block * 4096 + 4095 of a split: a pure function of its arguments."""
+    """The rows of one block of a split, `block_rows(n_max)` many: a pure function of the arguments."""
     rng = np.random.default_rng([seed, task.digest, 1 + SPLITS.index(split), block])
-    return sample_split(task, split, task.draw_scales(n_min, n_max, BLOCK, rng), rng)
+    return sample_split(task, split, task.draw_scales(n_min, n_max, block_rows(n_max), rng), rng)
 
 
 def samples_table(samples: Samples) -> pa.Table:
@@ -52,8 +59,10 @@ def samples_table(samples: Samples) -> pa.Table:
 def _string_array(codes: np.ndarray) -> pa.Array:
     present = codes != 0
     ends = np.cumsum(present.sum(axis=1))
-    if ends[-1] >= 2**31:
-        raise ValueError(f"{len(codes)} rows of {codes.shape[1]} characters exceed an Arrow column's 2 GiB")
+    if ends[-1] > _MAX_BYTES:
+        raise ValueError(
+            f"{len(codes)} rows of {codes.shape[1]} characters exceed an Arrow column of {_MAX_BYTES} bytes"
+        )
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     return pa.StringArray.from_buffers(len(codes), pa.py_buffer(offsets), pa.py_buffer(codes[present]))
 
@@ -105,11 +114,12 @@ class TaskBuilder(datasets.ArrowBasedBuilder):
         return datasets.DatasetInfo(description=self.task.describe(), features=FEATURES)
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        blocks = list(range(-(-self.config.rows // BLOCK)))  # lists are what `datasets` shards over processes
+        count = -(-self.config.rows // block_rows(self.config.n_max))
+        blocks = list(range(count))  # a list is what `datasets` divides among processes
         return [datasets.SplitGenerator(name=self.config.split, gen_kwargs={"blocks": blocks})]
 
     def _generate_tables(self, blocks: list[int]) -> Iterator[tuple[Key, pa.Table]]:
         config = self.config
         for shard, block in enumerate(blocks):
             samples = block_samples(self.task, config.split, config.seed, config.n_min, config.n_max, block)
-            yield Key(shard, 0), samples_table(samples[: config.rows - block * BLOCK])
+            yield Key(shard, 0), samples_table(samples[: config.rows - block * len(samples)])

@@ -40,9 +40,7 @@ class TaskCollator:
                 row = rows[int(np.flatnonzero(unknown.any(axis=1))[0])]
                 check_characters(row["prompt"] + row["answer"], self.tokenizer)
         tokenizer = self.tokenizer
-        arrays = encode(
-            samples, self.table, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
-        )
+        arrays = encode(samples, self.table, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
         return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 

@@ -110,9 +110,7 @@ def _variant(result: Result) -> tuple[str, str, str]:
 
 
 def _key(result: Result) -> tuple[str, ...]:
-    options = [
-        json.dumps(options, sort_keys=True) for options in (result.task_options, result.position_options)
-    ]
+    options = [json.dumps(options, sort_keys=True) for options in (result.task_options, result.position_options)]
     return (*_variant(result), *options)
 
 
@@ -122,9 +120,7 @@ def _check(group: list[Result]) -> None:
     for key in _SAME:
         values = sorted({getattr(result, key) for result in group})
         if len(values) > 1:
-            raise ValueError(
-                f"runs of {name} differ in {key} ({values[0]} and {values[1]}): they cannot be averaged."
-            )
+            raise ValueError(f"runs of {name} differ in {key} ({values[0]} and {values[1]}): they cannot be averaged.")
     seeds = sorted(result.seed for result in group)
     for seed in seeds:
         if seeds.count(seed) > 1:

@@ -67,9 +67,7 @@ def evaluate_lengths(
     scales = _scales(task, lengths)
     for key, value, least in (("examples", examples, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
         optional = key == "batch_size" and value is None
-        if not optional and (
-            isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
-        ):
+        if not optional and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least):
             raise ValueError(f"{key} must be an integer >= {least}, got {value!r}.")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}.")
@@ -118,9 +116,7 @@ def _evaluate_scale(
     bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
     samples = task.sample(scale, examples, np.random.default_rng([seed, *scale]))
     prompts, rows = encode_prompts(samples, table, bos, pad), encode(samples, table, bos, eos, pad)
-    size = batch_size or default_batch_size(
-        model, prompts["input_ids"].shape[1], rows["input_ids"].shape[1], mode
-    )
+    size = batch_size or default_batch_size(model, prompts["input_ids"].shape[1], rows["input_ids"].shape[1], mode)
 
     correct = right = total = 0
     bar.set_description(f"n = {scale_text(scale)}")
@@ -160,7 +156,6 @@ def _generate(model: Any, batch: dict[str, np.ndarray], target: np.ndarray, eos:
         # A loaded model's generation_config fills in whatever is left open here.
         repetition_penalty=1.0,
         no_repeat_ngram_size=0,
-        min_length=0,
         min_new_tokens=0,
         eos_token_id=eos,
         pad_token_id=pad,

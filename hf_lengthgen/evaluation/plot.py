@@ -1,6 +1,7 @@
 """Exact match against length: the figure of READMEs and model cards."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,38 @@ _INK, _FAINT = "#222222", "#DDDDDD"
 def plot_curves(
     results: Iterable[Result], path: str | os.PathLike, title: str | None = None, threshold: float = 0.99
 ) -> Path:
-    """Draw one curve per variant and write the figure to `path` (.svg or .png, below 200 kB).
+    """Draw `curves_figure` and write it to `path` (.svg or .png, below 200 kB), whole or not at all.
+
+    The same results give the same bytes. Folders are made as needed.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: another file type, or what `curves_figure` refuses.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"a figure is written as {' or '.join(FORMATS)}, got {path.name!r}.")
+    figure = curves_figure(results, title, threshold)
+
+    from matplotlib import rc_context
+
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        with rc_context({"svg.fonttype": "path", "svg.hashsalt": "hf_lengthgen"}):
+            figure.savefig(temporary, dpi=160, metadata=metadata, facecolor="white")
+        _shrink(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def curves_figure(results: Iterable[Result], title: str | None = None, threshold: float = 0.99) -> Any:
+    """A matplotlib Figure with one curve per variant.
 
     Each curve is the mean over its seeds, with the band from worst to best seed, and ends at its first 0%.
     The training lengths are shaded. Colour and marker tell the embedding, dashes that it does not know the
@@ -32,19 +64,13 @@ def plot_curves(
 
     Args:
         results: of one task, all trained on the same lengths.
-        path: where to; folders are made as needed.
-        title: default: the task and the training lengths.
-
-    Returns:
-        The path.
+        title: default: the task, the training lengths and the largest tested one.
+        threshold: share that counts as solved.
 
     Raises:
-        ValueError: another file type; no results, none with a tested length, several tasks or training
-            ranges, or what `make_curves` refuses.
+        ValueError: no results, none with a tested length, several tasks or training ranges, or what
+            `make_curves` refuses.
     """
-    path = Path(path)
-    if path.suffix not in FORMATS:
-        raise ValueError(f"a figure is written as {' or '.join(FORMATS)}, got {path.name!r}.")
     curves = [curve for curve in make_curves(results) if curve.points]
     if not curves:
         raise ValueError("there is nothing to draw: no result has a tested length.")
@@ -56,21 +82,8 @@ def plot_curves(
 
     from matplotlib import rc_context
 
-    # Fixed hash salt and no date: the same results give the same file.
-    style = {"svg.fonttype": "path", "svg.hashsalt": "hf_lengthgen", "font.size": 10, "axes.labelsize": 10.5}
-    with rc_context(style):
-        figure = _draw(curves, title, threshold)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-        try:
-            figure.savefig(temporary, dpi=160, metadata=metadata, facecolor="white")
-            if path.suffix == ".png":
-                _shrink(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return path
+    with rc_context({"font.size": 10, "axes.labelsize": 10.5}):
+        return _draw(curves, title, threshold)
 
 
 def drawn_points(curve: Curve) -> list[Point]:
@@ -86,7 +99,16 @@ def drawn_points(curve: Curve) -> list[Point]:
 
 
 def _shrink(path: Path) -> None:
-    """A palette of 256 colours: a third of the bytes, and no difference to be seen in a drawing."""
+    """Rewrite a figure with fewer bytes and no difference to be seen.
+
+    PNG: a palette of 256 colours. SVG: no indentation, and coordinates to a hundredth of a point instead of a
+    millionth; numbers below 1 stay, they are scales of glyphs.
+    """
+    if path.suffix == ".svg":
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"\b([1-9]\d*\.\d\d)\d{4}\b", r"\1", re.sub(r"\n\s+", "\n", text))
+        path.write_text(text, encoding="utf-8")
+        return
     from PIL import Image
 
     with Image.open(path) as image:
@@ -97,7 +119,7 @@ def _draw(curves: list[Curve], title: str | None, threshold: float) -> Any:
     from matplotlib.figure import Figure
 
     rows = len(curves)
-    figure = Figure(figsize=(9.6, max(4.4, 1.9 + 0.235 * rows)), layout="constrained")
+    figure = Figure(figsize=(9.6, max(4.4, 1.4 + 0.19 * rows)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # inches
     axes = figure.add_subplot()
     styles = _styles(curves)

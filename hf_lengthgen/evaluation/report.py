@@ -33,9 +33,7 @@ def markdown_table(
     Raises:
         ValueError: what `make_curves` refuses, or a length that no result has.
     """
-    curves = sorted(
-        make_curves(results), key=lambda curve: curve.first.task
-    )  # stable: by reach within a task
+    curves = sorted(make_curves(results), key=lambda curve: curve.first.task)  # stable: by reach within a task
     tested = {point.n for curve in curves for point in curve.points}
     if lengths is None:
         columns = sorted(tested, key=lambda n: (max(n), n))
@@ -44,9 +42,7 @@ def markdown_table(
         for column in columns:
             if column not in tested:
                 known = ", ".join(map(scale_text, sorted(tested)))
-                raise ValueError(
-                    f"no result has the length {scale_text(column)}; tested are {known or 'none'}."
-                )
+                raise ValueError(f"no result has the length {scale_text(column)}; tested are {known or 'none'}.")
     many = len({curve.first.task for curve in curves}) > 1
     head = [*(["task"] if many else []), "variant", "seeds", *map(scale_text, columns), "solved to"]
     align = [*(["---"] if many else []), "---", *["---:"] * (len(columns) + 2)]
@@ -57,14 +53,19 @@ def markdown_table(
 
 def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: bool) -> list[str]:
     at = {point.n: point for point in curve.points}
-    reach = curve.reach(threshold)
     return [
         *([curve.first.task] if many else []),
         curve.label.replace("|", "\\|"),
         str(len(curve.results)),
         *(_cell(at.get(column)) for column in columns),
-        f"{reach:,} ({reach / curve.first.n_max:.3g}×)" if reach else "none",
+        _reach(curve.reach(threshold), curve.first.n_max),
     ]
+
+
+def _reach(reach: int, n_max: int) -> str:
+    if not reach:
+        return "none"
+    return f"{reach:,} ({reach / n_max:.3g}×)" if reach > n_max else f"{reach:,}"
 
 
 def _cell(point: Point | None) -> str:
@@ -92,7 +93,5 @@ def _caption(curves: list[Curve], columns: list[tuple[int, ...]], threshold: flo
         f'"Solved to": the largest length up to which every tested length has at least {100 * threshold:g}%.',
     ]
     if any(point.stopped for point in shown):
-        parts.append(
-            "*: a seed that had solved nothing at a shorter length was not tested here and counts as 0."
-        )
+        parts.append("*: a seed that had solved nothing at a shorter length was not tested here and counts as 0.")
     return " ".join(parts)

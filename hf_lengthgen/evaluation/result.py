@@ -96,14 +96,11 @@ class Result:
         if not isinstance(data, dict) or "schema" not in data:
             raise ValueError(f"{where} is not a result file of hf_lengthgen: it has no 'schema'.")
         if data["schema"] != SCHEMA:
-            raise ValueError(
-                f"{where} has the schema {data['schema']!r}; this version reads schema {SCHEMA}."
-            )
+            raise ValueError(f"{where} has the schema {data['schema']!r}; this version reads schema {SCHEMA}.")
         data = dict(data)
         if isinstance(data.get("lengths"), list):
             data["lengths"] = [
-                build(LengthResult, item, f"{where}: lengths[{index}]")
-                for index, item in enumerate(data["lengths"])
+                build(LengthResult, item, f"{where}: lengths[{index}]") for index, item in enumerate(data["lengths"])
             ]
         return build(cls, data, where)
 
@@ -143,9 +140,7 @@ class Result:
         try:
             data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
         except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
-            ) from None
+            raise ValueError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not a result file: {error}") from None
         return cls.from_dict(data, str(path))
@@ -160,9 +155,9 @@ class Result:
             if getattr(self, key) < 0:
                 raise ValueError(f"{key} is not negative, got {getattr(self, key)}.")
         if set(self.fairness) != set(FAIRNESS):
-            raise ValueError(
-                f"fairness has the keys {', '.join(FAIRNESS)}, got {', '.join(map(str, self.fairness))}."
-            )
+            raise ValueError(f"fairness has the keys {', '.join(FAIRNESS)}, got {', '.join(map(str, self.fairness))}.")
+        if self.relations is not None and not all(map(_is_layer, self.relations)):
+            raise ValueError("relations holds, per layer and head, a list of [text, weight].")
         seen = set()
         for result in self.lengths:
             key = (*result.n, result.mode)
@@ -171,6 +166,14 @@ class Result:
             seen.add(key)
         if len({len(result.n) for result in self.lengths}) > 1:
             raise ValueError("all lengths of a result have equally many scale hints.")
+
+
+def _is_layer(heads: Any) -> bool:
+    return isinstance(heads, list) and all(isinstance(head, list) and all(map(_is_relation, head)) for head in heads)
+
+
+def _is_relation(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], int | float)
 
 
 def _plain(value: Any) -> Any:
@@ -192,7 +195,5 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict:
     data = dict(pairs)
     if len(data) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(
-            f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice in one object."
-        )
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice in one object.")
     return data

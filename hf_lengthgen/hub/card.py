@@ -12,6 +12,8 @@ from ..evaluation.scale import scale_text
 from ..evaluation.statistics import effective_length
 
 METHODS = {"generate": "greedy generation", "teacher": "one forward pass (teacher-forced)"}
+# Relations of a head that a card lists; a head that kept more has not become readable.
+SHOWN = 12
 # Where the model lies until it is published.
 UNPUBLISHED = "path/to/model"
 
@@ -89,7 +91,7 @@ def render_card(
         hint_argument=_hint_argument(result, example),
         format=result.format,
         scale_hint=result.scale_hint,
-        rows=[_row(score, result.n_max) for score in result.lengths],
+        rows=[_row(score, result) for score in result.lengths],
         table=markdown_table([result, *others], threshold=threshold).strip() if others else None,
         heads=_heads(result.relations),
         fairness=[(key.replace("_", " "), _cell(value)) for key, value in result.fairness.items()],
@@ -159,9 +161,7 @@ def draw_example(result: Result) -> Example | None:
     except ValueError:
         return None
     samples = task.sample(min(4, result.n_max), 1, np.random.default_rng(0))
-    return Example(
-        samples.prompt_strings()[0], samples.answer_strings()[0], tuple(samples.scales[0].tolist())
-    )
+    return Example(samples.prompt_strings()[0], samples.answer_strings()[0], tuple(samples.scales[0].tolist()))
 
 
 def _repo_name(result: Result, model_id: str | None) -> str:
@@ -187,16 +187,14 @@ def _verdict(result: Result, threshold: float) -> str:
     share = f"{100 * threshold:g}%"
     if not reach:
         return f"At the shortest tested length it solves less than {share} of the instances."
-    longer = (
-        f", {reach / result.n_max:.3g} times the longest it was trained on" if reach > result.n_max else ""
-    )
+    longer = f", {reach / result.n_max:.3g} times the longest it was trained on" if reach > result.n_max else ""
     return f"At every tested length up to **{reach}**{longer}, it solves at least {share} of the instances."
 
 
-def _row(score: LengthResult, n_max: int) -> dict[str, Any]:
+def _row(score: LengthResult, result: Result) -> dict[str, Any]:
     return {
         "length": scale_text(score.n),
-        "trained": max(score.n) <= n_max,
+        "trained": all(result.n_min <= n <= result.n_max for n in score.n),
         "correct": score.correct,
         "examples": score.examples,
         "percent": percent(score.exact_match),
@@ -212,7 +210,9 @@ def _heads(relations: list | None) -> list[dict[str, Any]]:
     for layer, heads in enumerate(relations or []):
         for head, open_ones in enumerate(heads):
             ordered = sorted(open_ones, key=lambda relation: -relation[1])
-            text = ", ".join(f"`{name}` ({weight:.2f})" for name, weight in ordered) or "none"
+            text = ", ".join(f"`{name}` ({weight:.2f})" for name, weight in ordered[:SHOWN]) or "none"
+            if len(ordered) > SHOWN:
+                text += f", and {len(ordered) - SHOWN} more"
             lines.append({"layer": layer, "head": head, "relations": text.replace("|", "\\|")})
     return lines
 

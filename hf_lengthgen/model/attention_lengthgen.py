@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from .position_base import PositionContext, PositionEmbedding
+from .position_base import PositionEmbedding
+from .position_context import PositionContext
 
 
 def eager_attention_forward(

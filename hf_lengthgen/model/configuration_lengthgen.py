@@ -1,6 +1,7 @@
-"""Configuration of a LengthGen model."""
+"""Configuration of a LengthGen model.
 
-from __future__ import annotations
+No `from __future__ import annotations` here: `strict` checks types only where annotations are types.
+"""
 
 import difflib
 from dataclasses import fields
@@ -122,7 +123,7 @@ class LengthGenConfig(PreTrainedConfig):
 
     def validate_position_embedding(self):
         """The embedding exists, takes these options, and can use a Scale Hint where one is asked for."""
-        from .position_base import check_position
+        from .position_registry import check_position
 
         check_position(self)
 

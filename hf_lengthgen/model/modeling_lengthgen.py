@@ -16,8 +16,10 @@ from transformers.utils.output_capturing import capture_outputs
 
 from .attention_lengthgen import LengthGenAttention
 from .configuration_lengthgen import LengthGenConfig
-from .position_base import PositionContext, PositionEmbedding, get_position_embedding
-from .scale_hint import read_scale, resolve_scale
+from .position_base import PositionEmbedding
+from .position_context import build_context, left_padding
+from .position_registry import get_position_embedding
+from .scale_hint import check_characters, read_scale
 
 
 class LengthGenMLP(nn.Module):
@@ -86,13 +88,18 @@ class LengthGenPreTrainedModel(PreTrainedModel):
     def save_pretrained(self, save_directory, *args, **kwargs):
         """As `PreTrainedModel.save_pretrained`; warns where the position embedding's code does not travel along."""
         module = type(self.position_modules()[0]).__module__
-        if module.rpartition(".")[0] != __name__.rpartition(".")[0]:
+        if module.rpartition(".")[0] != __package__:
             self.config.position_package = module.partition(".")[0]
             warnings.warn(
                 f"the position embedding {self.config.position_embedding!r} is defined in {module!r}, which does not "
                 f"travel with the model: whoever loads it must import {self.config.position_package!r} first.",
                 stacklevel=2,
             )
+        if self._auto_class is not None:
+            # transformers enters only the class being saved; whoever loads may want the other one.
+            classes = {"AutoModel": LengthGenModel, "AutoModelForCausalLM": LengthGenForCausalLM}
+            names = {auto: f"modeling_lengthgen.{cls.__name__}" for auto, cls in classes.items()}
+            self.config.auto_map = {"AutoConfig": "configuration_lengthgen.LengthGenConfig", **names}
         return super().save_pretrained(save_directory, *args, **kwargs)
 
     # -- what training and reading ask of the position embedding ---------------------------------------------------
@@ -142,13 +149,6 @@ class LengthGenPreTrainedModel(PreTrainedModel):
     def sparse(self) -> bool:
         """True where every layer takes the O(L·K) path."""
         return all(m.is_sparse for m in self.position_modules())
-
-
-def _same_rows(x: torch.Tensor | None) -> torch.Tensor | None:
-    """The tensor with its batch dimension reduced to 1 where all rows agree (not while compiling)."""
-    if x is None or x.shape[0] == 1 or torch.compiler.is_compiling() or not bool((x == x[:1]).all()):
-        return x
-    return x[:1]
 
 
 class LengthGenModel(LengthGenPreTrainedModel):
@@ -201,8 +201,16 @@ class LengthGenModel(LengthGenPreTrainedModel):
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
-        context = self._context(
-            input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, scale_hint, scale_boundaries
+        context = build_context(
+            self.config,
+            self.positions,
+            input_ids,
+            inputs_embeds,
+            attention_mask,
+            position_ids,
+            past_key_values,
+            scale_hint,
+            scale_boundaries,
         )
         hidden_states = inputs_embeds
         added = self.positions[0].embed(context)
@@ -210,109 +218,8 @@ class LengthGenModel(LengthGenPreTrainedModel):
             hidden_states = hidden_states + added.to(hidden_states.dtype)
         for index, layer in enumerate(self.layers):
             position = self.positions[index % len(self.positions)]
-            hidden_states = layer(
-                hidden_states, position=position, context=context, past_key_values=past_key_values
-            )
+            hidden_states = layer(hidden_states, position=position, context=context, past_key_values=past_key_values)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
-
-    def _context(self, input_ids, embeds, mask, position_ids, cache, scale_hint, scale_boundaries) -> PositionContext:
-        batch, queries = embeds.shape[:2]
-        device = embeds.device
-        offset = int(cache.get_query_offset(0)) if cache is not None else 0
-        slots = int(cache.get_mask_sizes(queries, 0)[0]) if cache is not None else queries
-        custom_mask = None
-        if mask is not None and mask.dim() == 4:
-            custom_mask = mask if mask.dtype == torch.bool else mask >= 0
-            custom_mask = custom_mask[..., :slots]
-            mask = None
-        left_pad = _same_rows(_left_padding(mask, position_ids, offset, queries, device))
-
-        def positions(start: int, count: int) -> torch.Tensor:
-            logical = torch.arange(start, start + count, device=device)[None] - left_pad[:, None]
-            return logical.clamp(min=-1)
-
-        q_pos = positions(offset, queries)
-        if position_ids is not None and mask is not None and not torch.compiler.is_compiling():
-            given = position_ids.to(device)[:, -queries:]
-            real = (q_pos >= 0) & (mask[:, -queries:] != 0)
-            if bool(((given != q_pos) & real).any()):
-                raise ValueError("position_ids must count 0, 1, 2, … from the first real token of each example.")
-        k_pos = positions(0, slots)
-        written = offset + queries
-        if slots > written:
-            k_pos = torch.where(torch.arange(slots, device=device) < written, k_pos, -1)
-        full_ids = input_ids if offset == 0 else None
-        boundaries_wanted = any(p.uses_segments for p in self.positions)
-        scale, boundaries = resolve_scale(
-            self.config, full_ids, left_pad, batch, device, scale_hint, scale_boundaries, boundaries_wanted
-        )
-        ids = self.positions[0].make_ids(full_ids, k_pos)
-        plain = (
-            custom_mask is None
-            and left_pad.shape[0] == 1
-            and not torch.compiler.is_compiling()
-            and int(left_pad) == 0
-            and (offset == 0 or queries == 1)
-            and slots == written
-        )
-        context = PositionContext(
-            q_pos=q_pos,
-            k_pos=k_pos,
-            left_pad=left_pad,
-            q_ids=q_pos if ids is None else ids[:, offset:written],
-            k_ids=k_pos if ids is None else ids,
-            scale=_same_rows(scale),
-            boundaries=_same_rows(boundaries),
-            custom_mask=custom_mask,
-            plain_causal=plain,
-        )
-        context.memo["query_offset"] = offset
-        return context
-
-
-def check_characters(input_ids: torch.Tensor, config: LengthGenConfig) -> None:
-    """Refuse token ids that training never saw.
-
-    Raises:
-        ValueError: an id is outside the vocabulary, or is `unk_token_id` (a character the tokenizer does not know).
-    """
-    if torch.compiler.is_compiling() or input_ids.numel() == 0:
-        return
-    low, high = int(input_ids.min()), int(input_ids.max())
-    if low < 0 or high >= config.vocab_size:
-        raise ValueError(f"token id {low if low < 0 else high} is outside the vocabulary of {config.vocab_size}.")
-    if config.unk_token_id is not None and bool((input_ids == config.unk_token_id).any()):
-        row, place = (input_ids == config.unk_token_id).nonzero()[0].tolist()
-        raise ValueError(
-            f"example {row} has a character that the tokenizer does not know, at token {place}; the vocabulary is "
-            f"that of the task the model was trained on."
-        )
-
-
-def _left_padding(mask, position_ids, offset: int, queries: int, device) -> torch.Tensor:
-    """(B|1,) padding slots in front of each example.
-
-    Raises:
-        ValueError: a mask of a wrong length, or with holes.
-    """
-    if mask is None:
-        if position_ids is None:
-            return torch.zeros(1, dtype=torch.long, device=device)
-        return offset + queries - 1 - position_ids[:, -1].to(device)
-    mask = mask.to(device) != 0
-    if mask.shape[1] < offset + queries:
-        raise ValueError(
-            f"attention_mask covers {mask.shape[1]} tokens, the input and its cache have {offset + queries}."
-        )
-    left_pad = mask.int().argmax(-1)
-    if not torch.compiler.is_compiling():
-        run = mask.sum(-1)
-        index = torch.arange(mask.shape[1], device=device)
-        block = (index >= left_pad[:, None]) & (index < (left_pad + run)[:, None])
-        if bool((block != mask).any()):
-            row = int((block != mask).any(-1).nonzero()[0])
-            raise ValueError(f"attention_mask of example {row} has holes; only padding at the ends is supported.")
-    return left_pad
 
 
 class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
@@ -381,7 +288,7 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
             if is_first_iteration:
                 check_characters(input_ids, config)
             mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
-            left_pad = _left_padding(mask, None, 0, input_ids.shape[1], input_ids.device)
+            left_pad = left_padding(mask, None, 0, input_ids.shape[1], input_ids.device)
             scale, boundaries = read_scale(input_ids, left_pad, config.scale_rule)
             if kwargs.get("scale_boundaries") is None:
                 kwargs["scale_boundaries"] = boundaries

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from transformers import initialization as init
 
-from .position_base import Capabilities, PositionContext, PositionEmbedding
+from .position_base import Capabilities, PositionEmbedding
+from .position_context import PositionContext
 
 
 class NoPositionEmbedding(PositionEmbedding):

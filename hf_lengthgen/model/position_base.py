@@ -1,4 +1,4 @@
-"""The interface that every position embedding implements, and the registry that names them.
+"""The interface that every position embedding implements.
 
 Attention never asks which embedding it has: it calls the hooks of `PositionEmbedding`, all of which do nothing
 by default. An embedding overrides the few it needs.
@@ -10,11 +10,12 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
+
+from .position_context import PositionContext
 
 
 @dataclass(frozen=True)
@@ -32,66 +33,6 @@ class Capabilities:
     structured_ids: bool = False
     learned_parameters: bool = False
     extrapolates: bool = False
-
-
-@dataclass
-class PositionContext:
-    """Where the queries and keys of one forward pass stand. Built once, shared by all layers.
-
-    Batch dimensions are B, or 1 where all examples agree, so that a bias is computed once for the whole batch.
-
-    Attributes:
-        q_pos: (B|1, T) logical positions of the queries, 0-based; -1 is padding.
-        k_pos: (B|1, S) logical positions of the physical key slots; -1 is padding or an unwritten cache slot.
-        left_pad: (B|1,) number of padding slots in front: physical slot = logical position + left_pad.
-        q_ids, k_ids: the embedding's own ids (random, structured); the positions unless it made others.
-        scale: (B|1, hints) Scale Hints, or None.
-        boundaries: (B|1, hints, 2) logical positions of the delimiters around each hint's tokens, or None.
-        custom_mask: (B|1, 1|H, T, S) bool, True = may attend; only where the caller passed a 4-D mask.
-        plain_causal: no padding, no cache, no custom mask: a causal kernel needs no mask tensor.
-        memo: results that depend on the context alone, kept from layer to layer.
-    """
-
-    q_pos: torch.Tensor
-    k_pos: torch.Tensor
-    left_pad: torch.Tensor
-    q_ids: torch.Tensor
-    k_ids: torch.Tensor
-    scale: torch.Tensor | None = None
-    boundaries: torch.Tensor | None = None
-    custom_mask: torch.Tensor | None = None
-    plain_causal: bool = False
-    memo: dict = field(default_factory=dict)
-
-    @property
-    def visible(self) -> torch.Tensor:
-        """(B|1, 1|H, T, S) bool: the keys that each query may read. A padding query reads its own slot, so that
-        no softmax runs over an empty set; nothing reads its output."""
-        if "visible" not in self.memo:
-            q, k = self.q_pos[:, :, None], self.k_pos[:, None, :]
-            visible = ((k >= 0) & (k <= q))[:, None]
-            if self.custom_mask is not None:
-                visible = visible & self.custom_mask
-            slots = torch.arange(k.shape[-1], device=k.device)
-            offset = self.memo.get("query_offset", 0)
-            own = (slots[None, :] == slots[: q.shape[1], None] + offset)[None, None]
-            self.memo["visible"] = visible | (own & ~visible.any(-1, keepdim=True))
-        return self.memo["visible"]
-
-    def total_scale(self) -> torch.Tensor:
-        """(B|1,) the sum of an example's hints, by which relative embeddings shift their queries."""
-        return self.scale.sum(-1)
-
-    def distance(self, shifts: torch.Tensor | None = None) -> torch.Tensor:
-        """(B|1, H|1, T, S) signed distance i - c·n - j from query to key.
-
-        Args:
-            shifts: (H,) the multiple c of the scale by which each head moves its query; None is 0 everywhere.
-        """
-        if shifts is None or self.scale is None:
-            return (self.q_ids[:, :, None] - self.k_ids[:, None, :])[:, None]
-        shift = shifts.to(self.q_ids.device)[None, :] * self.total_scale()[:, None]
-        return self.q_ids[:, None, :, None] - shift[:, :, None, None] - self.k_ids[:, None, None, :]
 
 
 class PositionEmbedding(nn.Module):
@@ -271,121 +212,3 @@ def read_options(cls: type[PositionEmbedding], config):
     options = cls.Options(**given)
     options.validate(config)
     return options
-
-
-def _none():
-    from .position_absolute import NoPositionEmbedding
-
-    return NoPositionEmbedding
-
-
-def _learned():
-    from .position_absolute import LearnedEmbedding
-
-    return LearnedEmbedding
-
-
-def _sinusoidal():
-    from .position_absolute import SinusoidalEmbedding
-
-    return SinusoidalEmbedding
-
-
-def _rope():
-    from .position_rotary import RotaryEmbedding
-
-    return RotaryEmbedding
-
-
-def _alibi():
-    from .position_bias import AlibiEmbedding
-
-    return AlibiEmbedding
-
-
-def _t5():
-    from .position_bias import T5Embedding
-
-    return T5Embedding
-
-
-def _ipe():
-    from .position_relation import IdealEmbedding
-
-    return IdealEmbedding
-
-
-def _lbpe():
-    from .position_learned import LearnedRelationEmbedding
-
-    return LearnedRelationEmbedding
-
-
-_REGISTRY: dict[str, Callable[[], type[PositionEmbedding]]] = {
-    "none": _none,
-    "learned": _learned,
-    "sinusoidal": _sinusoidal,
-    "rope": _rope,
-    "alibi": _alibi,
-    "t5": _t5,
-    "ipe": _ipe,
-    "lbpe": _lbpe,
-}
-
-
-def list_position_embeddings() -> list[str]:
-    """The registered names, built-in ones first."""
-    return list(_REGISTRY)
-
-
-def get_position_embedding(name: str) -> type[PositionEmbedding]:
-    """The class registered under a name.
-
-    Raises:
-        ValueError: no such name; the message gives the nearest match and all names.
-    """
-    if name not in _REGISTRY:
-        raise ValueError(
-            f"unknown position embedding {name!r}.{nearest(name, _REGISTRY)} "
-            f"Known: {', '.join(list_position_embeddings())}."
-        )
-    return _REGISTRY[name]()
-
-
-def register_position_embedding(cls: type[PositionEmbedding]) -> type[PositionEmbedding]:
-    """Register a third party's embedding under `cls.name`; usable as a decorator.
-
-    Its code does not travel with a saved model: whoever loads the model must import the package that registers it.
-
-    Raises:
-        ValueError: the name is taken by another class, or `cls` is not a PositionEmbedding.
-    """
-    if not (isinstance(cls, type) and issubclass(cls, PositionEmbedding)):
-        raise ValueError(f"register_position_embedding takes a subclass of PositionEmbedding, not {cls!r}.")
-    if cls.name in _REGISTRY and _REGISTRY[cls.name]() is not cls:
-        raise ValueError(f"the position embedding name {cls.name!r} is already taken; set another `name`.")
-    _REGISTRY[cls.name] = lambda: cls
-    return cls
-
-
-def check_position(config) -> None:
-    """What `LengthGenConfig` asks of its position embedding.
-
-    Raises:
-        ValueError: unknown name, bad options, a Scale Hint for an embedding that has no use for one, or
-            `open_relations` for an embedding without gates or of another shape.
-    """
-    cls = get_position_embedding(config.position_embedding)
-    read_options(cls, config)
-    if config.scale_hint != "none" and not cls.takes_scale_hint:
-        raise ValueError(
-            f"scale_hint={config.scale_hint!r}, but the position embedding {cls.name!r} does not use a Scale Hint; "
-            f"those that do: {', '.join(n for n in _REGISTRY if _REGISTRY[n]().takes_scale_hint)}."
-        )
-    if config.open_relations is not None:
-        if not cls.has_gates:
-            raise ValueError(f"open_relations is given, but the position embedding {cls.name!r} has no gates.")
-        if len(config.open_relations) != config.num_hidden_layers:
-            raise ValueError(
-                f"open_relations has {len(config.open_relations)} layers, the model {config.num_hidden_layers}."
-            )

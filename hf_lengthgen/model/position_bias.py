@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from transformers import initialization as init
 
-from .position_base import Capabilities, PositionContext, PositionEmbedding, ScaleShift, check_scale_shifts
+from .position_base import Capabilities, PositionEmbedding, ScaleShift, check_scale_shifts
+from .position_context import PositionContext
 
 
 def alibi_slopes(num_heads: int) -> list[float]:

@@ -15,7 +15,8 @@ from torch import nn
 from transformers import initialization as init
 
 from .hard_concrete import mean_gate, open_probability, sample_gate
-from .position_base import Capabilities, PositionContext, PositionEmbedding, nearest, read_options
+from .position_base import Capabilities, PositionEmbedding, nearest, read_options
+from .position_context import PositionContext
 from .position_relation import parse_relations
 from .relation import LinearRelation
 from .relation_attention import relation_attention
@@ -70,9 +71,17 @@ class LearnedOptions:
                 f"position option parametrisation of 'lbpe' must be one of {', '.join(PARAMETRISATIONS)}, not "
                 f"{self.parametrisation!r}.{nearest(self.parametrisation, PARAMETRISATIONS)}"
             )
-        for name, least in (("window", 0), ("largest_scale", 0), ("slots", 1), ("scale_shifts", 1), ("table_window", 1)):
+        for name, least in (
+            ("window", 0),
+            ("largest_scale", 0),
+            ("slots", 1),
+            ("scale_shifts", 1),
+            ("table_window", 1),
+        ):
             if getattr(self, name) < least:
-                raise ValueError(f"position option {name} of 'lbpe' must be at least {least}, not {getattr(self, name)}.")
+                raise ValueError(
+                    f"position option {name} of 'lbpe' must be at least {least}, not {getattr(self, name)}."
+                )
         relation_forms(self, config)
         for segment in self.segments:
             if config.scale_hint == "none" or not 0 <= segment < config.num_scale_hints:

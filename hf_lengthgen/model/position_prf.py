@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from transformers import initialization as init
 
-from .position_base import Capabilities, PositionContext, PositionEmbedding, ScaleShift
+from .position_base import Capabilities, PositionEmbedding, ScaleShift
+from .position_context import PositionContext
 from .position_learned import LearnedOptions
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .position_base import PositionContext, PositionEmbedding, ScaleShift, check_scale_shifts
+from .position_base import PositionEmbedding, ScaleShift, check_scale_shifts
+from .position_context import PositionContext
 
 
 def rotate_half(x: torch.Tensor) -> torch.Tensor:

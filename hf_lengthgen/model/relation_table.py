@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from .position_base import PositionContext
+from .position_context import PositionContext
 from .relation import LinearRelation
 
 # Above this many (relation, query, key) triples the queries are taken in pieces: 16 Mi, 128 MB as integers.

@@ -39,6 +39,12 @@ def first_occurrence(input_ids: torch.Tensor, token: int | None, left_pad: torch
     return torch.where(found.any(-1), found.int().argmax(-1), input_ids.shape[1])
 
 
+def has_delimiters(input_ids: torch.Tensor, rule: list[list[int | None]]) -> bool:
+    """Every example shows every delimiter of the rule."""
+    tokens = {token for entry in rule for token in entry if token is not None}
+    return all(bool((input_ids == token).any(-1).all()) for token in tokens)
+
+
 def read_scale(
     input_ids: torch.Tensor, left_pad: torch.Tensor, rule: list[list[int | None]]
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,8 +105,10 @@ def resolve_scale(config, input_ids, left_pad, batch, device, scale_hint, scale_
     if hint is None and config.scale_hint == "input":
         raise ScaleHintError("scale_hint is missing: this model was built with scale_hint='input', pass scale_hint=….")
     read = None
-    if config.scale_rule is not None and input_ids is not None:
-        read, boundaries = read_scale(input_ids, left_pad, config.scale_rule)
+    rule = config.scale_rule
+    # A given hint may come with the first piece of a prompt, whose delimiters are still to follow.
+    if rule is not None and input_ids is not None and (hint is None or has_delimiters(input_ids, rule)):
+        read, boundaries = read_scale(input_ids, left_pad, rule)
         scale_boundaries = boundaries if scale_boundaries is None else scale_boundaries
     if hint is None:
         if read is None:
@@ -120,3 +128,22 @@ def resolve_scale(config, input_ids, left_pad, batch, device, scale_hint, scale_
             "this model's relations read segments: pass the full input_ids, or scale_boundaries (batch, hints, 2)."
         )
     return hint, scale_boundaries if needs_boundaries else None
+
+
+def check_characters(input_ids: torch.Tensor, config) -> None:
+    """Refuse token ids that training never saw.
+
+    Raises:
+        ValueError: an id is outside the vocabulary, or is `unk_token_id` (a character the tokenizer does not know).
+    """
+    if torch.compiler.is_compiling() or input_ids.numel() == 0:
+        return
+    low, high = int(input_ids.min()), int(input_ids.max())
+    if low < 0 or high >= config.vocab_size:
+        raise ValueError(f"token id {low if low < 0 else high} is outside the vocabulary of {config.vocab_size}.")
+    if config.unk_token_id is not None and bool((input_ids == config.unk_token_id).any()):
+        row, place = (input_ids == config.unk_token_id).nonzero()[0].tolist()
+        raise ValueError(
+            f"example {row} has a character that the tokenizer does not know, at token {place}; the vocabulary is "
+            f"that of the task the model was trained on."
+        )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class CheckpointStore:
                         name: files.fingerprint(new / name)
                         for name in ("model.safetensors", "optimizer.safetensors")
                     },
-                    "history": {"records": history.records, "seconds": history.seconds},
+                    "history": asdict(history),
                 }
                 files.write_json(new / "state.json", state)
             for path in self.all()[: -self.config.keep_checkpoints]:

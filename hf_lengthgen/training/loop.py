@@ -18,6 +18,7 @@ import torch
 from . import checkpoints
 from .arguments import TrainingConfig
 from .build import build_model, build_task, keyed_seed, own_generator
+from .environment import peak_memory_mb
 from .objective import Objective, answer_tokens
 from .optimizer import build_optimizer, set_learning_rate
 from .progress import History, Progress
@@ -151,9 +152,9 @@ class _Loop:
                 if "solved" in record or done % LOG_EVERY == 0 or last:
                     self.history.records.append(record)
                 bar.step(record, self.solved)
-                self.history.seconds = before + time.perf_counter() - began
                 stopping = self.agree(stop.received is not None)
                 if last or stopping or (config.save_every and done % config.save_every == 0):
+                    self.history.seconds = before + time.perf_counter() - began
                     self.save(done)
                 if on_step is not None:
                     on_step(done, self.model)
@@ -221,6 +222,8 @@ class _Loop:
         record["exact_match"] = {str(n): r.exact_match for n, r in zip(scale, results, strict=True)}
 
     def save(self, done: int) -> None:
+        peak = peak_memory_mb(self.accelerator.device)
+        self.history.peak_memory_mb = max(peak, self.history.peak_memory_mb or 0.0) if peak else None
         if self.store is not None and self.accelerator.is_main_process:
             self.store.save(done, self.model, self.optimizer, self.history)
 

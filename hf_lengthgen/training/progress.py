@@ -15,10 +15,12 @@ class History:
     `learning_rate`, `penalty_weight`, `open_gates` (None without gates) and, where the quick validation ran,
     `solved` (scales at which every example was right) and `exact_match` ({scale: share}).
     seconds: time spent in training, over all resumptions.
+    peak_memory_mb: largest memory in use, in MiB; None where it cannot be measured.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    peak_memory_mb: float | None = None
 
     @property
     def final_loss(self) -> float | None:

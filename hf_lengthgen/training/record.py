@@ -19,6 +19,7 @@ def build_result(
     from ..evaluation.result import Result
 
     first_line = task.describe().splitlines()[0].removeprefix(f"{task.name}: ")
+    peaks = [mb for mb in (history.peak_memory_mb, peak_memory_mb(model.device)) if mb is not None]
     hint = {
         "none": "none",
         "prompt": "the scale n, read off the prompt",
@@ -41,7 +42,7 @@ def build_result(
         fairness={
             "format": first_line,
             "metric": "exact match of the whole answer, end token included, greedy",
-            "seeds": f"this run is seed {config.seed}; a comparison takes the mean over all seeds that were run",
+            "seeds": f"one run, seed {config.seed}; comparisons take the mean over all seeds",
             "checkpoint": "last",
             "extra_knowledge": hint[config.scale_hint],
         },
@@ -49,7 +50,7 @@ def build_result(
         relations=model.relations() or None,
         train_seconds=history.seconds,
         eval_seconds=sum(result.seconds for result in lengths),
-        peak_memory_mb=peak_memory_mb(model.device),
+        peak_memory_mb=max(peaks, default=None),
         final_loss=history.final_loss,
         versions=versions(),
         command=command,

@@ -17,8 +17,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from . import files, saving, scores
 from .arguments import TrainingConfig
 from .build import build_task
@@ -70,7 +68,7 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
         report=_report if show else lambda result: None,
     )
     result = build_result(config, task, model, saved.history, lengths, command)
-    _write(folder, result, task, show)
+    _write(folder, result, show)
     return result
 
 
@@ -81,7 +79,7 @@ def _discard(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _write(folder: Path, result: Any, task: Any, show: bool) -> None:
+def _write(folder: Path, result: Any, show: bool) -> None:
     """Result file, curve and card; the last two only where some length was evaluated."""
     from ..evaluation.plot import plot_curves
     from ..hub.card import render_card
@@ -89,10 +87,7 @@ def _write(folder: Path, result: Any, task: Any, show: bool) -> None:
     result.save(folder / "result.json")
     if result.lengths:
         plot_curves([result], folder / "curve.svg")
-        sample = task.sample(task.expand(result.n_max), 1, np.random.default_rng(0))
-        example = (sample.prompt_strings()[0], sample.answer_strings()[0])
-        card = render_card(result, model_id=result.name, figure="curve.svg", example=example)
-        files.write_text(folder / "README.md", card)
+        files.write_text(folder / "README.md", render_card(result, figure="curve.svg"))
     if show:
         print(f"{folder / 'result.json'} written.", file=sys.stderr)
 

@@ -41,7 +41,9 @@ def save_model(folder: Path, model: Any, tokenizer: Any, config: TrainingConfig,
         with files.new_folder(folder) as new, _no_bars():
             model.save_pretrained(new)
             tokenizer.save_pretrained(new)
-            files.write_json(new / TRAINING_FILE, {"config": config.to_dict(), "history": asdict(history)})
+            # A path of this machine has no place in a folder that will travel.
+            settings = config.to_dict() | {"output_dir": None}
+            files.write_json(new / TRAINING_FILE, {"config": settings, "history": asdict(history)})
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise CheckpointError(f"The model cannot be written to {str(folder)!r}: {reason}.") from problem

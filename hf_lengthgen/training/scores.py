@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from .arguments import TrainingConfig
 from .build import keyed_seed, own_generator
 
 Scale = tuple[int, ...]
+DENSE_BYTES = 2**30  # float32 scores of one example in one layer; several such tables live at once
 
 
 def planned(config: TrainingConfig, task: Any) -> list[tuple[str, Scale, int]]:
@@ -37,6 +39,12 @@ def beyond_a_zero(scale: Scale, results: list) -> bool:
     return any(r.correct == 0 and all(m >= n for m, n in zip(scale, r.n, strict=True)) for r in results)
 
 
+def too_long_for_dense(model: Any, task: Any, scale: Scale) -> bool:
+    """Whether one example of this scale needs a table of attention scores beyond DENSE_BYTES."""
+    length = sum(task.lengths(scale)) + 2  # <bos>, <eos>
+    return not model.sparse and 4 * model.config.num_attention_heads * length**2 > DENSE_BYTES
+
+
 def evaluate_all(
     model: Any,
     tokenizer: Any,
@@ -51,7 +59,7 @@ def evaluate_all(
 
     `digest` tells the model's weights: what the file holds of other weights does not count.
     Returns LengthResults in the order of the plan; with `config.stop_at_zero`, scales beyond one that scored
-    0 are left out. `report` is called with each new LengthResult.
+    0 are left out; so are, with a warning, those too long for dense attention. `report` is called with each new LengthResult.
     """
     from ..evaluation.lengths import evaluate_lengths
 
@@ -61,6 +69,12 @@ def evaluate_all(
     results: list = []
     for mode, scale, examples in plan:
         if config.stop_at_zero and beyond_a_zero(scale, results):
+            continue
+        if too_long_for_dense(model, task, scale):
+            name = "x".join(map(str, scale))
+            warnings.warn(
+                f"n = {name} is left out: dense attention would need too much memory.", stacklevel=2
+            )
             continue
         known = next(
             (r for r in kept if r.mode == mode and tuple(r.n) == scale and r.examples == examples), None

@@ -11,7 +11,7 @@ BOS, EOS, NOTHING = 1, 2, -1  # codes that are no printable character
 
 
 def assert_answers_right(task: Task, scales, count: int = 200) -> None:
-    """The sampler agrees with the oracle, whatever the share of hard rows; lengths and scales are as declared."""
+    """The sampler agrees with the oracle, on easy and hard rows; lengths and scales are as declared."""
     for hard in (0.0, 1.0):
         drawing = type(task)(**{**task.options, "hard": hard})
         for scale in scales:
@@ -44,13 +44,13 @@ def golden(task: Task) -> str:
 
 
 def assert_relations_hold(task: Task, small, large, count: int = 400, all_seen: bool = True) -> None:
-    """The next token is one function of the tokens read through the ideal relations, at small and large scales.
+    """The next token is one function of the tokens read through the relations, at small and large scales.
 
-    The table of that function is learned at the scales `small`. At the scales `large` no entry may contradict it,
-    and if `all_seen`, there is no new entry either: the number of operators does not grow with the scale.
+    The table of that function is learned at the scales `small`. At the scales `large` no entry may contradict
+    it, and if `all_seen`, there is no new entry either: the number of operators does not grow with the scale.
     """
     table = _table(task, small, count)
-    assert table is not None, "the relations do not determine the next token"
+    assert table, "the relations do not determine the next token"
     seen = dict(table)
     for scale in large:
         assert _read_into(table, task, scale, count), f"contradiction at scale {scale}"
@@ -76,7 +76,7 @@ def _read_into(table, task, scale, count, relations=None) -> bool:
     samples = task.sample(scale, count, np.random.default_rng([11, *scale]))
     frame = np.ones((count, 1), dtype=np.int64)
     tokens = np.concatenate([BOS * frame, samples.prompts, samples.answers, EOS * frame], axis=1)
-    first = samples.prompts.shape[1]  # position of the last prompt character: it predicts the answer's first
+    first = samples.prompts.shape[1]  # the last prompt character predicts the answer's first
     keys = _keys(task, scale, relations or task.ideal_relations, tokens[0], first)
     read = np.where(keys >= 0, tokens[:, keys], NOTHING)  # (count, queries, relations)
     wanted = tokens[:, first + 1 :]
@@ -87,7 +87,7 @@ def _read_into(table, task, scale, count, relations=None) -> bool:
 
 
 def _keys(task, scale, relations, row, first) -> np.ndarray:
-    """The position that each relation reads at each query: (queries, relations), -1 where it holds nowhere."""
+    """The position each relation reads at each query: (queries, relations), -1 where it holds nowhere."""
     prompt = bytes(row[1 : first + 1].tolist()).decode()
     marks = sorted({0, *(1 + prompt.index(end) for _, end in task.scale_rule)})
     segments = []
@@ -105,11 +105,7 @@ def _keys(task, scale, relations, row, first) -> np.ndarray:
         allowed = segments[int(segment)] if segment else range(len(row))
         code = compile(re.sub(r"(\d)([a-z])", r"\1 * \2", equation).replace("=", "=="), text, "eval")
         for query in range(first, len(row) - 1):
-            held = [
-                key
-                for key in range(query + 1)
-                if key in allowed and eval(code, {**names, "i": query, "j": key})  # noqa: S307
-            ]
+            held = [key for key in range(query + 1) if key in allowed and eval(code, {**names, "i": query, "j": key})]
             assert len(held) <= 1, f"{text} reads several keys"
             if held:
                 keys[query - first, column] = held[0]

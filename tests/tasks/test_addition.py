@@ -91,9 +91,7 @@ def test_hard_rows_have_long_carry_chains_leading_zeros_and_equal_operands(width
     shared = min(widths)
     full_chain = ((a + b)[:, 1:] == 9).all(axis=1) & ((a + b)[:, 0] >= 10)
     equal = (a[:, :shared] == b[:, :shared]).all(axis=1)
-    leading = (a[:, widths[0] - 2 : widths[0]] == 0).all(axis=1) | (b[:, widths[1] - 2 : widths[1]] == 0).all(
-        axis=1
-    )
+    leading = (a[:, widths[0] - 2 : widths[0]] == 0).all(axis=1) | (b[:, widths[1] - 2 : widths[1]] == 0).all(axis=1)
     for share in (full_chain.mean(), equal.mean()):
         assert 0.2 < share < 0.35  # one kind of four, and few by chance
     assert leading.mean() > 0.1
@@ -148,8 +146,6 @@ def test_options_are_checked(options, message):
         get_task("addition", **options)
 
 
-@pytest.mark.parametrize(
-    ("widths", "expected"), [("equal", "a5f787e1f6f1fc33"), ("unequal", "a5f787e1f6f1fc33")]
-)
+@pytest.mark.parametrize(("widths", "expected"), [("equal", "a5f787e1f6f1fc33"), ("unequal", "a5f787e1f6f1fc33")])
 def test_rows_are_the_same_everywhere(widths, expected):
     assert golden(get_task("addition", widths=widths)) == expected

@@ -18,13 +18,12 @@ def test_hard_strings_repeat_symbols():
     symbols = draw_symbols(20, 10, hard, np.random.default_rng(0))
     different = np.array([len(set(row)) for row in symbols.tolist()])
     changes = (np.diff(symbols.astype(int), axis=1) != 0).sum(axis=1)
-    # A third constant (and two-symbol strings whose two symbols are the same, one in ten), a third of two symbols.
+    # A third is constant, and one in ten of the two-symbol third, whose symbols are equal by chance.
     assert 0.30 < (different == 1).mean() < 0.42
     assert 0.60 < (different <= 2).mean() < 0.72
     runs = different > 2
-    assert (
-        changes[runs].mean() < 6
-    )  # 19 places with a new symbol in one of five; uniform strings change 17 times
+    # 19 places, a new symbol in one of five; uniform strings change 17 times.
+    assert changes[runs].mean() < 6
 
 
 def test_only_the_marked_rows_are_hard():

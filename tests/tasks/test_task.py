@@ -114,9 +114,7 @@ def test_the_share_of_hard_rows_is_checked(hard, message):
 def test_the_share_of_hard_rows_is_kept():
     task = get_task("copy", hard=0.3, symbols="abcdefghijklmnopqrstuvwxyz")
     rows = task.sample(40, 10_000, RNG(0)).answers
-    few = (
-        np.array([len(set(row)) for row in rows.tolist()]) < 14
-    )  # 40 uniform letters: 20.6 different on average
+    few = np.array([len(set(row)) for row in rows.tolist()]) < 14  # 40 uniform letters: 20.6 different on average
     assert abs(few.mean() - 0.3) < 0.03
 
 

@@ -1,0 +1,89 @@
+import pytest
+
+from hf_lengthgen.evaluation.report import markdown_table, percent
+from hf_lengthgen.evaluation.statistics import t_interval
+
+from .results import make_result, score
+
+
+def cells(table):
+    """[{column: cell}] of the rows of a Markdown table."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    head, align, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert all(set(mark) <= set("-:") for mark in align)
+    assert all(len(row) == len(head) == len(align) for row in rows)
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_cells_are_means_over_seeds():
+    values = [40, 50, 63]
+    runs = [make_result(scores=[(10, 100), (1000, k)], seed=seed) for seed, k in enumerate(values)]
+    (row,) = cells(markdown_table(runs))
+    mean, low, _ = t_interval([k / 100 for k in values])
+    assert row == {
+        "variant": "LBPE",
+        "seeds": "3",
+        "10": "100",
+        "1000": f"51.0 ± {100 * (mean - low):.1f}",
+        "solved to": "10",
+    }
+
+
+def test_the_factor_is_told_where_there_is_extrapolation():
+    (row,) = cells(markdown_table([make_result(scores=[(10, 100), (1000, 100)])]))
+    assert row["solved to"] == "1,000 (83.3×)" and row["1000"] == "100"
+    (row,) = cells(markdown_table([make_result(scores=[(10, 50)])]))
+    assert row["solved to"] == "none" and row["10"] == "50.0"
+
+
+def test_untested_stopped_and_missing_are_marked():
+    table = markdown_table(
+        [
+            make_result(scores=[(10, 100), (20, 90), (50, 80)], seed=0),
+            make_result(scores=[(10, 100), (20, 0)], seed=1),
+            make_result(scores=[(10, 100), (50, 80)], seed=2),
+            make_result("rope", scores=[(10, 0)]),
+        ]
+    )
+    lbpe, rope = cells(table)
+    assert lbpe["20"].startswith("45.0 ±") and lbpe["20"].endswith("(2 of 3)")
+    assert lbpe["50"].startswith("53.3 ±") and lbpe["50"].endswith(" *")
+    assert rope == {"variant": "RoPE", "seeds": "1", "10": "0", "20": "–", "50": "–", "solved to": "none"}
+    assert "counts as 0" in table
+    assert "counts as 0" not in markdown_table([make_result("rope", scores=[(10, 0)])])
+
+
+def test_several_tasks_get_a_column_and_stay_together():
+    results = [
+        make_result("rope", task="reverse"),
+        make_result("lbpe", task="copy"),
+        make_result("lbpe", task="reverse", scores=[(10, 100)]),
+    ]
+    rows = cells(markdown_table(results))
+    assert [(row["task"], row["variant"]) for row in rows] == [
+        ("copy", "LBPE"),
+        ("reverse", "LBPE"),
+        ("reverse", "RoPE"),
+    ]
+
+
+def test_columns_can_be_chosen_and_pairs_have_their_own():
+    results = [make_result(scores=[score([10, 10], 100), score([30, 100], 97)])]
+    assert list(cells(markdown_table(results))[0]) == ["variant", "seeds", "10x10", "30x100", "solved to"]
+    (row,) = cells(markdown_table(results, lengths=[(30, 100)]))
+    assert list(row) == ["variant", "seeds", "30x100", "solved to"] and row["30x100"] == "97.0"
+    with pytest.raises(ValueError, match="no result has the length 30x30; tested are 10x10, 30x100"):
+        markdown_table(results, lengths=[(30, 30)])
+
+
+def test_a_separator_in_an_option_does_not_break_the_table():
+    results = [make_result(position_options={"form": value}) for value in ("a|b", "c")]
+    assert any("a\\|b" in line for line in markdown_table(results).splitlines())
+
+
+@pytest.mark.parametrize(
+    "share, text",
+    [(0, "0"), (0.0, "0"), (1, "100"), (0.5, "50.0"), (0.4213, "42.1"), (0.99999, "99.9"), (0.00001, "0.1")],
+)
+def test_percent_rounds_nothing_to_perfection_or_failure(share, text):
+    assert percent(share) == text

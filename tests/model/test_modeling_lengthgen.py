@@ -1,0 +1,154 @@
+"""The model as a transformers model: loss, pipeline, bad input, broken files."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, pipeline
+
+from hf_lengthgen import LengthGenForCausalLM, build_tokenizer, get_task
+from hf_lengthgen.data.tokenizer import scale_rule_ids
+
+from .cases import BOS, Case, left_padded
+
+
+def test_loss_is_the_mean_cross_entropy_of_the_next_token():
+    model, ids = Case("rope").model(), Case("rope").prompts()
+    labels = ids.clone()
+    labels[:, :5] = -100
+    out = model(ids, labels=labels)
+    log_probs = out.logits[:, :-1].log_softmax(-1)
+    picked = [-log_probs[b, t - 1, ids[b, t]] for b in range(3) for t in range(5, 12)]
+    torch.testing.assert_close(out.loss, torch.stack(picked).mean())
+
+
+def test_logits_to_keep():
+    model, ids = Case("rope").model(), Case("rope").prompts()
+    torch.testing.assert_close(model(ids, logits_to_keep=2).logits, model(ids).logits[:, -2:])
+
+
+def test_returns_a_tuple_on_request():
+    model, ids = Case("rope").model(), Case("rope").prompts()
+    assert torch.equal(model(ids, return_dict=False)[0], model(ids).logits)
+
+
+def test_tied_embeddings(tmp_path):
+    model = Case("rope").model(tie_word_embeddings=True)
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    model.save_pretrained(tmp_path)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
+    ids = Case("rope").prompts()
+    assert torch.equal(loaded(ids).logits, model(ids).logits)
+
+
+def test_pipeline_reads_the_scale_from_text(tmp_path):
+    task = get_task("addition")
+    tokenizer = build_tokenizer(task)
+    config = Case("lbpe", scale_hint="prompt", harden=True).config(
+        vocab_size=len(tokenizer), scale_rule=scale_rule_ids(task, tokenizer), unk_token_id=tokenizer.unk_token_id
+    )
+    model = LengthGenForCausalLM(config).eval()
+    generator = pipeline("text-generation", model=model, tokenizer=tokenizer)
+    options = dict(max_new_tokens=5, do_sample=False, return_full_text=True)
+    prompts = ["12+34=", "123+456="]
+    batched = generator(prompts, batch_size=2, **options)
+    for prompt, out in zip(prompts, batched, strict=True):
+        inputs = tokenizer(prompt, return_tensors="pt")
+        ids = model.generate(**inputs, max_new_tokens=5, do_sample=False)
+        assert out[0]["generated_text"] == tokenizer.decode(ids[0], skip_special_tokens=True)
+    with pytest.raises(ValueError, match="contradicts"):
+        generator("12+34=", scale_hint=torch.tensor([3]), **options)
+    with pytest.raises(ValueError, match="character that the tokenizer does not know"):
+        generator("12+x4=", **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({}, "exactly one of"),
+        ({"input_ids": torch.tensor([[1, 20]])}, "token id 20 is outside the vocabulary of 20"),
+        ({"input_ids": torch.tensor([[1, -1]])}, "token id -1"),
+        ({"input_ids": torch.tensor([[1, 3]])}, "does not know, at token 1"),
+        ({"input_ids": torch.tensor([[1, 5, 5]]), "attention_mask": torch.tensor([[1, 0, 1]])}, "has holes"),
+        ({"input_ids": torch.tensor([[1, 5, 5]]), "attention_mask": torch.tensor([[1, 1]])}, "covers 2 tokens"),
+        (
+            {
+                "input_ids": torch.tensor([[1, 5, 5]]),
+                "attention_mask": torch.tensor([[1, 1, 1]]),
+                "position_ids": torch.tensor([[0, 1, 5]]),
+            },
+            "must count 0, 1, 2",
+        ),
+    ],
+)
+def test_bad_input(arguments, word):
+    model = Case("rope").model(unk_token_id=3)
+    with pytest.raises(ValueError, match=word) as error:
+        model(**arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_positions_may_stand_in_for_the_mask():
+    """`generate` drops an all-ones mask and hands on positions; left padding is then read from them."""
+    model = Case("alibi").model()
+    ids, mask = left_padded([Case("alibi").prompts()[0], Case("alibi").prompts()[1, :9]])
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    real = mask.bool()
+    torch.testing.assert_close(
+        model(ids, position_ids=positions).logits[real], model(ids, attention_mask=mask).logits[real]
+    )
+
+
+def test_corrupted_weights_are_a_clear_error(tmp_path):
+    model = Case("rope").model()
+    model.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(Exception, match="(?i)safetensors|header|incomplete|buffer"):
+        AutoModelForCausalLM.from_pretrained(tmp_path)
+
+
+def test_a_config_from_another_model_is_refused(tmp_path):
+    Case("rope").model().save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"position_embedding": "rop"}))
+    with pytest.raises(ValueError, match="unknown position embedding 'rop'. Did you mean 'rope'"):
+        AutoModelForCausalLM.from_pretrained(tmp_path)
+
+
+def test_trainer_trains_it(tmp_path):
+    """transformers' own Trainer, on rows of the dataset builder."""
+    from transformers import Trainer, TrainingArguments
+
+    from hf_lengthgen import load_dataset
+    from hf_lengthgen.data.collator import TaskCollator
+
+    task = get_task("copy")
+    tokenizer = build_tokenizer(task)
+    rows = load_dataset("copy", rows=256, n_max=4, cache_dir=str(tmp_path / "cache"))
+    config = Case("rope", scale_hint="prompt").config(
+        vocab_size=len(tokenizer), scale_rule=scale_rule_ids(task, tokenizer)
+    )
+    model = LengthGenForCausalLM(config)
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path / "run"), max_steps=60, per_device_train_batch_size=32, learning_rate=3e-3,
+        remove_unused_columns=False, report_to=[], save_strategy="no", logging_steps=10, use_cpu=True,
+        disable_tqdm=True,
+    )  # fmt: skip
+    trainer = Trainer(model, arguments, train_dataset=rows, data_collator=TaskCollator(tokenizer))
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_hardening_without_gates_is_an_error():
+    with pytest.raises(ValueError, match="'rope' of this model has no gates to round"):
+        Case("rope").model().harden()
+    assert Case("rope").model().penalty() == 0 and Case("rope").model().open_gates() is None
+
+
+def test_generation_needs_no_delimiter_after_the_prompt():
+    case = Case("lbpe", scale_hint="prompt", harden=True)
+    model = case.model()
+    out = model.generate(torch.tensor([[BOS, 15, 16, 10]]), max_new_tokens=3, do_sample=False, eos_token_id=None)
+    assert out.shape == (1, 7)

@@ -1,0 +1,253 @@
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hf_lengthgen.cli import main
+from hf_lengthgen.evaluation.result import Result
+
+ROOT = Path(__file__).parents[1]
+TINY = shlex.split(
+    "--task copy --n_max 4 --hidden_size 16 --num_hidden_layers 1 --num_attention_heads 2 "
+    "--intermediate_size 24 --steps 4 --batch_size 8 --threads 1 --validate_every 0 --eval_lengths 2 "
+    "--eval_examples 4 --long_lengths 3 --long_examples 4 --stop_at_zero false"
+)
+
+
+@pytest.fixture
+def lengthgen(capsys):
+    """Runs a command; returns exit code, stdout, stderr."""
+
+    def call(*words):
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "out"
+    assert main(["train", *TINY, "--output_dir", str(folder)]) == 0
+    return folder
+
+
+# ------------------------------------------------------------------------------------------------ help
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["tasks", "--help"]]
+)
+def test_help_exits_with_zero(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: lengthgen")
+
+
+def test_help_of_training_lists_every_setting(capsys):
+    from hf_lengthgen.training.arguments import list_configs, setting_names
+
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = capsys.readouterr().out
+    assert all(f"--{name} " in text for name in setting_names())
+    assert all(name in text for name in list_configs())
+    assert "for greedy generation" in text
+    assert "[1500]" in text
+
+
+def test_help_is_quick():
+    """Nothing heavy is imported before a command needs it."""
+    script = (
+        "import sys; from hf_lengthgen.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(*({'torch', 'transformers', 'numpy', 'accelerate'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip() == ""
+
+
+# ------------------------------------------------------------------------------------------------ errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "COMMAND"),
+        (["trian"], "invalid choice: 'trian'"),
+        (["train", "--sead", "3"], "unknown setting 'sead'; did you mean 'seed'"),
+        (["train", "--seed", "x"], "--seed must be a whole number, got 'x'"),
+        (["train", "--config", "additon/lbpe"], "did you mean 'addition/lbpe'"),
+        (["train", "--config"], "expected one argument"),
+        (["train", "--task", "additon"], "did you mean 'addition'"),
+        (["train", "--task_options.bas", "2"], "did you mean 'base'"),
+        (["train", "--position_options.windo", "2"], "Did you mean 'window'"),
+        (["train", "--position_embedding", "lpbe"], "lbpe"),
+        (["train", "--output_dir", __file__], "cannot be written"),
+        (["evaluate", "nowhere", "--lengths", "3"], "no folder 'nowhere'"),
+        (["evaluate", ".", "--lengths", "3"], "holds no model"),
+        (["evaluate", "nowhere"], "--lengths"),
+        (["evaluate", "nowhere", "--lengths", "ten"], "a scale is a whole number"),
+        (["evaluate", "nowhere", "--lengths", "3", "--exampels", "5"], "unknown argument '--exampels'"),
+        (["tasks", "show"], "needs the name of a task"),
+        (["tasks", "show", "additon"], "did you mean 'addition'"),
+        (["tasks", "show", "addition", "--task_options.bas", "2"], "did you mean 'base'"),
+        (["tasks", "show", "addition", "--n", "0"], "0"),
+        (["tasks", "show", "addition", "--seed", "-1"], "--seed must be at least 0"),
+        (["positions", "extra"], "unknown argument 'extra'"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_two(lengthgen, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = lengthgen(*words)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("lengthgen: error: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_bug_shows_its_traceback(monkeypatch):
+    from hf_lengthgen.training import run
+
+    def broken(config, command):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(run, "run", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["train", *TINY])
+
+
+def test_only_the_first_process_speaks(lengthgen, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert lengthgen("train", "--sead", "3") == (2, "", "")
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def test_train_prints_the_scores_and_records_its_command(lengthgen, trained):
+    code, out, _ = lengthgen("train", *TINY, "--output_dir", trained)  # finished: read, not redone
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split()[:2] == ["n", "exact"]
+    assert [line.split()[0] for line in lines[1:]] == ["2", "3"]
+    command = Result.load(trained / "result.json").command
+    assert command.startswith("lengthgen train --task copy")
+
+
+def test_train_refuses_other_settings_in_the_same_place(lengthgen, trained):
+    code, _, err = lengthgen("train", *TINY, "--seed", "1", "--output_dir", trained)
+    assert code == 2
+    assert "seed = 0 there and 1 now" in err
+
+
+def test_sigterm_ends_with_one_line_and_code_one(tmp_path):
+    changed = {"--steps": "100000", "--validate_every": "5"}
+    words = [changed.get(before, word) for before, word in zip(["", *TINY], TINY, strict=False)]
+    command = [sys.executable, "-m", "hf_lengthgen.cli", "train", *words, "--output_dir", str(tmp_path)]
+    said = []
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("step 10/"):
+                process.send_signal(signal.SIGTERM)
+    assert process.returncode == 1, "".join(said)
+    assert "Traceback" not in "".join(said)
+    last = said[-1]
+    assert last.startswith("lengthgen: error: SIGTERM received: stopped after step ")
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    assert checkpoint.name in last
+
+
+@pytest.mark.parametrize("place", ["", "model"])
+@pytest.mark.parametrize("mode", ["generate", "teacher"])
+def test_evaluate_knows_the_task(lengthgen, trained, place, mode):
+    code, out, _ = lengthgen("evaluate", trained / place, "--lengths", 2, 5, "--examples", 6, "--mode", mode)
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()]
+    assert [row[0] for row in rows] == ["n", "2", "5"]
+    assert all(row[-3].endswith("/6") and row[-2] == mode for row in rows[1:])
+
+
+def test_evaluate_agrees_with_the_run(lengthgen, trained):
+    told = json.loads((trained / "lengths.json").read_text())["lengths"][0]
+    _, out, _ = lengthgen("evaluate", trained, "--lengths", 2, "--examples", told["examples"])
+    assert f"{told['correct']}/{told['examples']}" in out
+
+
+def test_evaluate_writes_a_result_file(lengthgen, trained, tmp_path):
+    code, _, _ = lengthgen(
+        "evaluate", trained, "--lengths", 4, "--examples", 3, "--output", tmp_path / "r.json"
+    )
+    assert code == 0
+    result = Result.load(tmp_path / "r.json")
+    assert [score.n for score in result.lengths] == [[4]]
+    assert (result.steps, result.task) == (4, "copy")
+    assert result.command.startswith("lengthgen evaluate ")
+
+
+def test_evaluate_on_another_task(lengthgen, trained):
+    assert lengthgen("evaluate", trained, "--lengths", 3, "--task", "reverse", "--examples", 2)[0] == 0
+    code, _, err = lengthgen("evaluate", trained, "--lengths", 3, "--task", "addition")
+    assert code == 2
+    assert "has characters" in err
+
+
+def test_evaluate_bad_numbers(lengthgen, trained):
+    for words in (["--examples", 0], ["--mode", "greedy"], ["--batch_size", 0], ["--seed", -1]):
+        code, _, err = lengthgen("evaluate", trained, "--lengths", 3, *words)
+        assert code == 2
+        assert err.count("\n") == 1
+
+
+def test_tasks_lists_all(lengthgen):
+    from hf_lengthgen.tasks import list_tasks
+
+    code, out, _ = lengthgen("tasks")
+    assert code == 0
+    assert [line.split(":")[0] for line in out.splitlines()] == list_tasks()
+
+
+def test_tasks_show_draws_right_examples(lengthgen):
+    from hf_lengthgen.tasks import get_task
+
+    words = ["--n", "3x6", "--count", 4, "--task_options.widths", "unequal", "--task_options.base", 2]
+    code, out, _ = lengthgen("tasks", "show", "addition", *words)
+    assert code == 0
+    pairs = [line.strip().split(" -> ") for line in out.splitlines()[-4:]]
+    task = get_task("addition", widths="unequal", base=2)
+    assert all(task.answer(prompt) == answer and task.scale_of(prompt) == (3, 6) for prompt, answer in pairs)
+
+
+def test_positions_shows_every_embedding(lengthgen):
+    from hf_lengthgen import list_position_embeddings
+
+    code, out, _ = lengthgen("positions")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list_position_embeddings()
+
+
+def test_recipes_are_the_same_program():
+    for recipe in ("train", "evaluate"):
+        command = [sys.executable, f"recipes/{recipe}.py", "--help"]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+        assert done.stdout.startswith(f"usage: lengthgen {recipe}")

@@ -1,0 +1,212 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hf_lengthgen.training.loop import TrainingDiverged, check_processes, train
+from hf_lengthgen.training.signals import TrainingInterrupted
+
+from .tiny import TINY, assert_identical, tiny, weights
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(config, **options):
+    return train(config, progress=False, **options)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return weights(run(tiny()).model)
+
+
+def test_it_learns():
+    config = tiny(steps=150, hidden_size=32, batch_size=32, learning_rate=1e-2, warmup_steps=10)
+    records = run(config).history.records
+    assert records[0]["loss"] > 1.5
+    assert np.mean([record["loss"] for record in records[-3:]]) < 0.5 * records[0]["loss"]
+
+
+def test_same_config_same_weights_whatever_the_caller_did(reference):
+    torch.manual_seed(99)
+    assert_identical(weights(run(tiny()).model), reference)
+    assert not torch.equal(run(tiny(seed=1)).model.lm_head.weight, reference["lm_head.weight"])
+
+
+def test_the_callers_generators_are_left_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    run(tiny())
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_watching_changes_nothing(reference):
+    config = tiny(validate_every=3, validate_lengths=[2, 5])
+    trained = run(config)
+    assert_identical(weights(trained.model), reference)
+    validated = {record["step"]: record for record in trained.history.records if "solved" in record}
+    assert set(validated) == {3, 6, 8}
+    assert set(validated[8]["exact_match"]) <= {"2", "5"}
+
+
+def test_history_and_mode():
+    trained = run(tiny(steps=25))
+    model, tokenizer, history = trained
+    assert not model.training
+    assert tokenizer.bos_token_id == 1
+    assert [record["step"] for record in history.records] == [10, 20, 25]
+    assert history.final_loss == history.records[-1]["loss"]
+    assert history.seconds > 0
+    assert history.records[-1]["open_gates"] == model.open_gates()
+    assert history.records[0]["penalty_weight"] == pytest.approx(0.003 * 9 / 12.5)
+
+
+def test_without_output_dir_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(tiny())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"position_embedding": "rope", "scale_hint": "none"},
+        {"position_embedding": "t5", "scale_hint": "input"},
+        {"position_embedding": "lbpe", "scale_hint": "none"},
+        {"task": "addition", "task_options": {"widths": "unequal"}, "groups": 2},
+    ],
+)
+def test_stopped_anywhere_and_resumed_is_the_same_run(tmp_path, settings):
+    class Killed(Exception):
+        pass
+
+    def kill(done, model):
+        if done in (1, 3, 6):
+            raise Killed
+
+    expected = run(tiny(**settings))
+    config = tiny(output_dir=tmp_path, save_every=1, **settings)
+    for _ in range(3):
+        with pytest.raises(Killed):
+            run(config, on_step=kill)
+    resumed = run(config)
+    assert_identical(weights(resumed.model), weights(expected.model))
+    assert [r["loss"] for r in resumed.history.records] == [r["loss"] for r in expected.history.records]
+
+
+def test_kill_minus_nine_and_resume(tmp_path, reference):
+    """A real process, really killed in the middle of a step."""
+    script = textwrap.dedent(f"""
+        from hf_lengthgen.training.arguments import TrainingConfig
+        from hf_lengthgen.training.loop import train
+        config = TrainingConfig.from_dict({TINY | {"output_dir": str(tmp_path)}!r})
+        train(config, progress=False, on_step=lambda done, model: print(done, flush=True))
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"RANK": "0"},
+    ) as process:
+        for line in process.stdout:
+            if line.strip() == "5":
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    steps = []
+    resumed = run(tiny(output_dir=tmp_path), on_step=lambda done, model: steps.append(done))
+    assert steps[0] > 2
+    assert steps[-1] == 8
+    assert_identical(weights(resumed.model), reference)
+
+
+def test_sigterm_saves_leaves_and_resumes(tmp_path, reference):
+    def terminate(done, model):
+        if done == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(
+        TrainingInterrupted, match="SIGTERM received: stopped after step 4 of 8, saved in .*step-00000004"
+    ):
+        run(tiny(output_dir=tmp_path, save_every=100), on_step=terminate)
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert_identical(weights(run(tiny(output_dir=tmp_path, save_every=100)).model), reference)
+
+
+def test_sigterm_without_output_dir():
+    def terminate(done, model):
+        if done == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingInterrupted, match="stopped after step 2 of 8; nothing is saved"):
+        run(tiny(), on_step=terminate)
+
+
+def test_divergence_is_told_and_the_last_checkpoint_is_good(tmp_path):
+    def spoil(done, model):
+        if done == 5:
+            with torch.no_grad():
+                model.lm_head.weight[0, 0] = float("nan")
+
+    config = tiny(output_dir=tmp_path)
+    with pytest.raises(TrainingDiverged, match=r"diverged at step 6: loss nan.*step-00000004.*learning_rate"):
+        run(config, on_step=spoil)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "step-00000002",
+        "step-00000004",
+    ]
+    assert all(torch.isfinite(p).all() for p in run(config).model.parameters())
+
+
+def test_divergence_without_checkpoint():
+    with pytest.raises(TrainingDiverged, match="no checkpoint to go back to"):
+        run(tiny(learning_rate=1e30, warmup_steps=0))
+
+
+def test_process_numbers_are_checked(monkeypatch):
+    check_processes(tiny(num_processes=1), 1)
+    with pytest.raises(ValueError, match="num_processes is 2, but 1 run"):
+        check_processes(tiny(num_processes=2), 1)
+    with pytest.raises(ValueError, match="batch_size / groups = 8 must be a multiple"):
+        monkeypatch.setenv("WORLD_SIZE", "3")
+        check_processes(tiny(), 3)
+    with pytest.raises(ValueError, match="3 processes were launched but they are not connected"):
+        check_processes(tiny(), 1)
+
+
+def test_two_processes_are_one(tmp_path):
+    """Through Accelerate, with groups of different scale: the same run to float tolerance."""
+    settings = TINY | {"task": "addition", "groups": 2, "penalty_warmup": 0.1, "num_processes": 2}
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import os, torch
+        from hf_lengthgen.training.arguments import TrainingConfig
+        from hf_lengthgen.training.loop import train
+        config = TrainingConfig.from_dict({settings | {"output_dir": str(tmp_path / "out")}!r})
+        model, _, history = train(config, progress=False)
+        torch.save([dict(model.named_parameters()), history.final_loss], r"{tmp_path}/" + os.environ["RANK"])
+    """)
+    )
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+    command += [str(ROOT / "recipes/accelerate_configs/ddp.yaml"), "--main_process_port", "0", str(script)]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120)
+    one, _, history = run(tiny(**settings | {"num_processes": 1}))
+    for rank in "01":
+        parameters, loss = torch.load(tmp_path / rank, weights_only=False)
+        assert loss == pytest.approx(history.final_loss, rel=1e-5)
+        for name, parameter in one.named_parameters():
+            torch.testing.assert_close(parameters[name], parameter, rtol=1e-4, atol=1e-5)
+    # The checkpoint, written by one of the two, is the whole state: one process goes on from it.
+    resumed = run(tiny(**settings | {"num_processes": 1, "output_dir": str(tmp_path / "out")}))
+    assert_identical(weights(resumed.model), {k: v.detach() for k, v in parameters.items()})

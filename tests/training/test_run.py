@@ -1,0 +1,126 @@
+import json
+
+import pytest
+
+from hf_lengthgen.evaluation.result import Result
+from hf_lengthgen.training import run as run_module
+from hf_lengthgen.training import scores
+from hf_lengthgen.training.checkpoints import CheckpointError
+from hf_lengthgen.training.run import run
+
+from .tiny import tiny
+
+
+@pytest.fixture
+def trained_steps(monkeypatch):
+    """How often training is entered."""
+    calls, real = [], run_module.train
+
+    def spy(config, **options):
+        calls.append(config.steps)
+        return real(config, **options)
+
+    monkeypatch.setattr(run_module, "train", spy)
+    return calls
+
+
+def test_everything_is_written(tmp_path):
+    result = run(tiny(output_dir=tmp_path), "lengthgen train --task copy", progress=False)
+    names = {"checkpoints", "model", "lengths.json", "result.json", "curve.svg", "README.md"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert Result.load(tmp_path / "result.json") == result
+    assert (result.task, result.steps, result.seed, result.command) == (
+        "copy",
+        8,
+        0,
+        "lengthgen train --task copy",
+    )
+    assert [(score.mode, score.n, score.examples) for score in result.lengths] == [
+        ("generate", [2], 4),
+        ("teacher", [3], 4),
+    ]
+    assert result.train_seconds > 0
+    assert result.peak_memory_mb > 10
+    assert result.hardware["threads"] == 1
+    assert set(result.fairness) == {"format", "metric", "seeds", "checkpoint", "extra_knowledge"}
+    assert "scale" in result.fairness["extra_knowledge"]
+    assert "curve.svg" in (tmp_path / "README.md").read_text()
+    training = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert str(tmp_path) not in json.dumps(training)
+
+
+def test_gates_are_rounded_and_told(tmp_path):
+    result = run(tiny(output_dir=tmp_path), progress=False)
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["open_relations"] is not None
+    assert len(result.relations) == 1
+    assert len(result.relations[0]) == 2
+
+
+def test_an_embedding_without_gates(tmp_path):
+    config = tiny(output_dir=tmp_path, position_embedding="rope", scale_hint="none")
+    result = run(config, progress=False)
+    assert result.relations is None
+    assert result.fairness["extra_knowledge"] == "none"
+
+
+def test_finished_stages_are_not_redone(tmp_path, trained_steps, monkeypatch):
+    def fall_over(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scores, "evaluate_all", fall_over)
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny(output_dir=tmp_path), progress=False)
+    assert (tmp_path / "model" / "training.json").exists()
+    first = run(tiny(output_dir=tmp_path), progress=False)
+    second = run(tiny(output_dir=tmp_path), progress=False)
+    assert trained_steps == [8]
+    assert second.lengths == first.lengths
+    assert second.train_seconds == first.train_seconds
+
+
+def test_other_settings_are_refused(tmp_path):
+    run(tiny(output_dir=tmp_path), progress=False)
+    before = (tmp_path / "result.json").read_bytes()
+    with pytest.raises(CheckpointError, match="seed = 0 there and 1 now"):
+        run(tiny(output_dir=tmp_path, seed=1), progress=False)
+    assert (tmp_path / "result.json").read_bytes() == before
+
+
+def test_resume_false_starts_over_and_spares_foreign_files(tmp_path, trained_steps):
+    run(tiny(output_dir=tmp_path), progress=False)
+    (tmp_path / "notes.txt").write_text("mine")
+    result = run(tiny(output_dir=tmp_path, seed=1, resume=False), progress=False)
+    assert result.seed == 1
+    assert trained_steps == [8, 8]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_the_default_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(tiny(seed=4, steps=1), progress=False)
+    assert (tmp_path / "runs" / "copy" / "lbpe" / "seed4" / "result.json").is_file()
+
+
+def test_no_lengths_no_curve(tmp_path):
+    result = run(tiny(output_dir=tmp_path, eval_lengths=[], long_lengths=[]), progress=False)
+    assert result.lengths == []
+    assert not (tmp_path / "curve.svg").exists()
+
+
+def test_misfits_are_told_before_training(tmp_path, trained_steps):
+    with pytest.raises(ValueError, match="scale"):
+        run(tiny(output_dir=tmp_path, eval_lengths=["3x4"]), progress=False)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        run(tiny(output_dir=tmp_path / "file"), progress=False)
+    assert trained_steps == []
+
+
+def test_progress_is_told_line_by_line(tmp_path, capsys):
+    run(tiny(output_dir=tmp_path, validate_every=4, validate_lengths=[2]))
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("step 4/8: loss ") and "solved" in line for line in lines)
+    assert any(line.startswith("n = 2: ") for line in lines)
+    assert lines[-1].endswith("result.json written.")

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+import torch
+from transformers import AutoConfig
+
+from hf_lengthgen.data.tokenizer import build_tokenizer
+from hf_lengthgen.tasks import get_task
+from hf_lengthgen.training import saving
+from hf_lengthgen.training.checkpoints import CheckpointError
+from hf_lengthgen.training.loop import train
+
+from .tiny import assert_identical, tiny, weights
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train(tiny(), progress=False)
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    saving.save_model(tmp_path / "model", *trained[:2], tiny(output_dir="/somewhere"), trained.history)
+    return tmp_path / "model"
+
+
+def test_round_trip(trained, folder):
+    saved = saving.load_model(folder)
+    assert_identical(weights(saved.model.cpu()), weights(trained.model))
+    assert saved.tokenizer.get_vocab() == trained.tokenizer.get_vocab()
+    assert saved.history == trained.history
+    assert saved.config == tiny()  # without the output_dir: no path of the machine travels
+    assert not saved.model.training
+
+
+def test_the_code_travels(folder):
+    auto_map = json.loads((folder / "config.json").read_text())["auto_map"]
+    assert set(auto_map) >= {"AutoConfig", "AutoModelForCausalLM"}
+    for reference in auto_map.values():
+        assert (folder / f"{reference.split('.')[0]}.py").is_file()
+
+
+def test_a_full_disk_leaves_nothing_half(trained, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(saving.files, "write_json", full)
+    with pytest.raises(CheckpointError, match="model cannot be written to .*: No space left on device"):
+        saving.save_model(tmp_path / "model", *trained[:2], tiny(), trained.history)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_its_record(folder):
+    (folder / saving.TRAINING_FILE).unlink()
+    with pytest.raises(ValueError, match="has no training.json"):
+        saving.read_training(folder)
+    saving.load_weights(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"config": {"steps": "x"}, "history": {}}'])
+def test_a_broken_record(folder, text):
+    (folder / saving.TRAINING_FILE).write_text(text)
+    with pytest.raises(ValueError, match="training.json"):
+        saving.read_training(folder)
+
+
+def test_a_foreign_model(tmp_path):
+    AutoConfig.for_model("gpt2").save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="type 'gpt2', not 'lengthgen'"):
+        saving.load_weights(tmp_path)
+
+
+def test_which_tasks_fit(trained):
+    saving.check_fits(trained.model, trained.tokenizer, get_task("reverse"))
+    with pytest.raises(ValueError, match="has characters"):
+        saving.check_fits(trained.model, trained.tokenizer, get_task("addition"))
+    addition = get_task("addition")
+    model = train(tiny(task="addition", steps=1), progress=False).model
+    with pytest.raises(ValueError, match="has 2 Scale Hints, but the model takes 1"):
+        saving.check_fits(model, build_tokenizer(addition), get_task("addition", widths="unequal"))
+
+
+def test_hardened_gates_survive(tmp_path):
+    model, tokenizer, history = train(tiny(), progress=False)
+    with torch.no_grad():
+        for gate in model.gate_parameters():
+            gate.uniform_(-4, 4)
+    model.harden()
+    saving.save_model(tmp_path / "m", model, tokenizer, tiny(), history)
+    loaded = saving.load_model(tmp_path / "m").model
+    assert loaded.open_gates() == model.open_gates() > 0
+    assert loaded.sparse == model.sparse
