@@ -1,4 +1,4 @@
-"""The command line: `lengthgen train | evaluate | tasks | positions`.
+"""The command line: `lengthgen train | evaluate | report | tasks | positions`.
 
 Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
 until a command needs them, so that --help is quick.
@@ -74,22 +74,29 @@ def _parser() -> _Parser:
         description="Exact match of a trained model at given lengths, with 95%% intervals.",
         epilog="Options of the task: --task_options.NAME VALUE",
     )
-    evaluate.add_argument(
-        "model", help="folder of a model (output_dir/model, or output_dir), or its name on the Hub"
-    )
-    evaluate.add_argument(
-        "--lengths", nargs="+", required=True, metavar="N", help="scales, such as 10 100 30x100"
-    )
+    evaluate.add_argument("model", help="folder of a model (output_dir/model, or output_dir), or its name on the Hub")
+    evaluate.add_argument("--lengths", nargs="+", required=True, metavar="N", help="scales, such as 10 100 30x100")
     evaluate.add_argument("--task", help="name of the task; by default the one the model was trained on")
     evaluate.add_argument("--examples", type=int, default=100, help="examples per length (default: 100)")
-    evaluate.add_argument(
-        "--mode", default="generate", help="generate (default), or teacher: one forward pass"
-    )
+    evaluate.add_argument("--mode", default="generate", help="generate (default), or teacher: one forward pass")
     evaluate.add_argument("--batch_size", type=int, help="examples at once (default: what fits in memory)")
     evaluate.add_argument("--seed", type=int, default=1234, help="seed of the examples (default: 1234)")
     evaluate.add_argument("--stop_at_zero", action="store_true", help="stop at the first length with 0%%")
     evaluate.add_argument("--output", metavar="FILE", help="write a result file (JSON)")
     evaluate.set_defaults(run=_evaluate)
+
+    report = commands.add_parser(
+        "report",
+        help="table and figure of result files",
+        description="One table (Markdown, on standard output) of result files of one task or several;\n"
+        "with --figure, their curves (one task only).",
+    )
+    report.add_argument("results", nargs="+", metavar="PATH", help="result files, or folders that hold them")
+    report.add_argument("--figure", metavar="FILE", help="draw the curves: .svg or .png")
+    report.add_argument("--lengths", nargs="+", metavar="N", help="columns (default: every tested length)")
+    report.add_argument("--write_into", metavar="FILE", help="replace the table NAME in a Markdown file instead")
+    report.add_argument("--table", metavar="NAME", help="which: between <!-- table: NAME --> and <!-- /table -->")
+    report.set_defaults(run=_report)
 
     tasks = commands.add_parser(
         "tasks",
@@ -99,9 +106,7 @@ def _parser() -> _Parser:
     )
     tasks.add_argument("action", nargs="?", choices=["list", "show"], default="list")
     tasks.add_argument("name", nargs="?", help="name of a task")
-    tasks.add_argument(
-        "--n", default="5", metavar="N", help="scale of the examples, such as 5 or 3x7 (default: 5)"
-    )
+    tasks.add_argument("--n", default="5", metavar="N", help="scale of the examples, such as 5 or 3x7 (default: 5)")
     tasks.add_argument("--count", type=int, default=5, help="number of examples (default: 5)")
     tasks.add_argument("--seed", type=int, default=0, help="seed of the examples (default: 0)")
     tasks.set_defaults(run=_tasks)
@@ -173,6 +178,26 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
         from .training.record import build_result
 
         build_result(config, task, model, history, results, command).save(chosen.output)
+
+
+def _report(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    _nothing_more(rest)
+    from .evaluation.report import load_results, markdown_table, replace_table
+    from .training.values import convert
+
+    if (chosen.write_into is None) != (chosen.table is None):
+        raise ValueError("--write_into FILE and --table NAME go together.")
+    results = load_results(chosen.results)
+    lengths = convert(chosen.lengths, list, "--lengths", scales=True) if chosen.lengths else None
+    table = markdown_table(results, lengths)
+    if chosen.write_into is None:
+        print(table, end="")
+    else:
+        replace_table(chosen.write_into, chosen.table, table)
+    if chosen.figure:
+        from .evaluation.plot import plot_curves
+
+        plot_curves(results, chosen.figure)
 
 
 def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:

@@ -42,9 +42,7 @@ def trained(tmp_path_factory):
 # ------------------------------------------------------------------------------------------------ help
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["tasks", "--help"]]
-)
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["tasks", "--help"]])
 def test_help_exits_with_zero(capsys, words):
     with pytest.raises(SystemExit) as stop:
         main(words)
@@ -72,9 +70,7 @@ def test_help_is_quick():
         "except SystemExit: pass\n"
         "print(*({'torch', 'transformers', 'numpy', 'accelerate'} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == ""
 
 
@@ -188,9 +184,7 @@ def test_evaluate_agrees_with_the_run(lengthgen, trained):
 
 
 def test_evaluate_writes_a_result_file(lengthgen, trained, tmp_path):
-    code, _, _ = lengthgen(
-        "evaluate", trained, "--lengths", 4, "--examples", 3, "--output", tmp_path / "r.json"
-    )
+    code, _, _ = lengthgen("evaluate", trained, "--lengths", 4, "--examples", 3, "--output", tmp_path / "r.json")
     assert code == 0
     result = Result.load(tmp_path / "r.json")
     assert [score.n for score in result.lengths] == [[4]]
@@ -251,3 +245,13 @@ def test_recipes_are_the_same_program():
             check=True,
         )
         assert done.stdout.startswith(f"usage: lengthgen {recipe}")
+
+
+def test_report_prints_draws_and_writes(lengthgen, trained, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table: t -->\n<!-- /table -->\n")
+    result = str(trained / "result.json")
+    code, out, _ = lengthgen("report", result, "--figure", str(tmp_path / "curve.svg"))
+    assert code == 0 and out.startswith("| variant |") and (tmp_path / "curve.svg").stat().st_size > 1000
+    code, silent, _ = lengthgen("report", result, "--write_into", str(page), "--table", "t")
+    assert code == 0 and silent == "" and out in page.read_text()

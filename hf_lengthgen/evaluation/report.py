@@ -1,6 +1,8 @@
 """Results as a Markdown table: variants down, lengths across."""
 
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from .curves import Curve, Point, make_curves
 from .result import Result
@@ -13,6 +15,42 @@ def percent(share: float, digits: int = 1) -> str:
         return f"{100 * share:.0f}"
     step = 10**-digits
     return f"{min(max(100 * share, step), 100 - step):.{digits}f}"
+
+
+def load_results(paths: Iterable[str | os.PathLike]) -> list[Result]:
+    """Result files, and every *.json below folders, in the order of their paths.
+
+    Raises:
+        ValueError: a path that does not exist, a folder without result files, or what `Result.load` refuses.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        found = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        if not found:
+            raise ValueError(f"the folder {path} holds no result file (*.json).")
+        files += found
+    return [Result.load(file) for file in files]
+
+
+def replace_table(path: str | os.PathLike, name: str, table: str) -> None:
+    """Put a table between `<!-- table: NAME -->` and the next `<!-- /table -->` of a Markdown file.
+
+    Raises:
+        ValueError: the file cannot be read, or has no such pair of marks.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    start, end = f"<!-- table: {name} -->\n", "<!-- /table -->"
+    before, mark, after = text.partition(start)
+    inside, closing, rest = after.partition(end)
+    if not mark or not closing:
+        raise ValueError(f"{path} has no table {name!r}: it needs the lines {start.strip()} and {end}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(f"{before}{start}{table}{end}{rest}", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def markdown_table(

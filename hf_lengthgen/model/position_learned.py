@@ -60,7 +60,7 @@ class LearnedOptions:
     window: int = 2
     largest_scale: int = 3
     segments: list[int] | tuple[int, ...] = ()
-    other_penalty: float = 1.0
+    other_penalty: float = 4.0
     slots: int = 16
     scale_shifts: int = 4
     table_window: int = 64

@@ -37,15 +37,9 @@ class TrainingConfig:
     n_min: int = _setting(1, "smallest scale in training")
     n_max: int = _setting(12, "largest scale in training")
     # the model
-    position_embedding: str = _setting(
-        "lbpe", "name of the position embedding (`lengthgen positions` lists them)"
-    )
-    position_options: dict = _setting(
-        {}, "options of the position embedding, e.g. --position_options.window 3"
-    )
-    scale_hint: str = _setting(
-        "prompt", "none, input (a tensor given with every call) or prompt (inferred from it)"
-    )
+    position_embedding: str = _setting("lbpe", "name of the position embedding (`lengthgen positions` lists them)")
+    position_options: dict = _setting({}, "options of the position embedding, e.g. --position_options.window 3")
+    scale_hint: str = _setting("prompt", "none, input (a tensor given with every call) or prompt (inferred from it)")
     hidden_size: int = _setting(128, "width of the model")
     num_hidden_layers: int = _setting(2, "number of layers")
     num_attention_heads: int = _setting(4, "number of attention heads")
@@ -67,17 +61,11 @@ class TrainingConfig:
     penalty_warmup: float = _setting(0.5, "share of the steps over which the penalty rises from 0")
     seed: int = _setting(0, "seed of the initial weights, the data and all noise")
     threads: int | None = _setting(None, "CPU threads; null leaves torch's own choice")
-    num_processes: int | None = _setting(
-        None, "the run fails unless it has this many processes; null: any number"
-    )
+    num_processes: int | None = _setting(None, "the run fails unless it has this many processes; null: any number")
     # evaluation
-    eval_lengths: list = _setting(
-        [10, 20, 50, 100], "scales for greedy generation; 30x100 is a scale of two hints"
-    )
+    eval_lengths: list = _setting([10, 20, 50, 100], "scales for greedy generation; 30x100 is a scale of two hints")
     eval_examples: int = _setting(100, "examples per length in greedy generation")
-    long_lengths: list = _setting(
-        [1000], "scales for teacher-forced evaluation (same exact match, one forward)"
-    )
+    long_lengths: list = _setting([1000], "scales for teacher-forced evaluation (same exact match, one forward)")
     long_examples: int = _setting(16, "examples per length in teacher-forced evaluation")
     stop_at_zero: bool = _setting(True, "skip scales beyond one at which no example was right")
     eval_seed: int = _setting(1234, "seed of the evaluation examples")
@@ -127,9 +115,7 @@ class TrainingConfig:
         for key in ("penalty_warmup", "final_learning_rate_ratio"):
             self._require(key, 0 <= getattr(self, key) <= 1, "in [0, 1]")
         self._require("n_max", self.n_max >= self.n_min, f"at least n_min = {self.n_min}")
-        self._require(
-            "groups", self.batch_size % self.groups == 0, f"a divisor of batch_size = {self.batch_size}"
-        )
+        self._require("groups", self.batch_size % self.groups == 0, f"a divisor of batch_size = {self.batch_size}")
         self._require(
             "num_attention_heads",
             self.hidden_size % self.num_attention_heads == 0,
@@ -226,9 +212,7 @@ def find_config(path_or_name: str) -> Path:
     raise FileNotFoundError(f"No config file {path_or_name!r}, and no packaged config of that name; {hint}")
 
 
-def load_training_config(
-    path_or_name: str | Path | None = None, overrides: Iterable[str] = ()
-) -> TrainingConfig:
+def load_training_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> TrainingConfig:
     """Reads a config: defaults < YAML file < overrides.
 
     `path_or_name`: a YAML file, the name of a packaged config (`addition/lbpe`), or None for the defaults.
@@ -246,9 +230,7 @@ def load_training_config(
         if values is None:
             values = {}
         if not isinstance(values, dict):
-            raise ValueError(
-                f"{source}: a config is a mapping of settings to values, got {type(values).__name__}."
-            )
+            raise ValueError(f"{source}: a config is a mapping of settings to values, got {type(values).__name__}.")
         # Checked alone first, so that a message about the file names the file and not the command line;
         # ranges are left to the end, where an override may still make up for them.
         kinds = get_type_hints(TrainingConfig)

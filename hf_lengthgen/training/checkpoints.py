@@ -54,11 +54,11 @@ class CheckpointStore:
     """The checkpoints of one run.
 
     `folder`: where they lie. `config`: the run's; a checkpoint of another config is refused, not overwritten.
-    `writer`: whether this process writes (the main one only).
+    Of several processes only the main one may call `prepare` and `save`.
     """
 
-    def __init__(self, folder: Path, config: TrainingConfig, *, writer: bool = True) -> None:
-        self.folder, self.config, self.writer = folder, config, writer
+    def __init__(self, folder: Path, config: TrainingConfig) -> None:
+        self.folder, self.config = folder, config
 
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
@@ -79,9 +79,7 @@ class CheckpointStore:
             for path in self.all():
                 files.remove_folder(path)
 
-    def save(
-        self, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, history: History
-    ) -> None:
+    def save(self, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, history: History) -> None:
         """Writes the checkpoint of `step` and removes all but the last `keep_checkpoints`.
 
         CheckpointError where the disk is full or the folder is read-only; earlier checkpoints stay intact.
@@ -95,8 +93,7 @@ class CheckpointStore:
                     "step": step,
                     "config": self.config.to_dict(),
                     "files": {
-                        name: files.fingerprint(new / name)
-                        for name in ("model.safetensors", "optimizer.safetensors")
+                        name: files.fingerprint(new / name) for name in ("model.safetensors", "optimizer.safetensors")
                     },
                     "history": asdict(history),
                 }
@@ -183,9 +180,7 @@ def _load_model(model: torch.nn.Module, tensors: dict[str, torch.Tensor], path: 
     own = _persistent(model)
     if own.keys() != tensors.keys() or any(own[name].shape != tensors[name].shape for name in own):
         odd = sorted(own.keys() ^ tensors.keys()) or [n for n in own if own[n].shape != tensors[n].shape]
-        raise CheckpointError(
-            f"Checkpoint {path} does not fit the model (e.g. {odd[0]}): was the code changed?"
-        )
+        raise CheckpointError(f"Checkpoint {path} does not fit the model (e.g. {odd[0]}): was the code changed?")
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
@@ -203,9 +198,7 @@ def _load_optimizer(
     for key, tensor in tensors.items():
         slot, name = key.split("/", 1)
         if name not in names or names[name] not in numbers:
-            raise CheckpointError(
-                f"Checkpoint {path} does not fit the optimizer ({name}): was the code changed?"
-            )
+            raise CheckpointError(f"Checkpoint {path} does not fit the optimizer ({name}): was the code changed?")
         state.setdefault(numbers[names[name]], {})[slot] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
@@ -215,9 +208,7 @@ def _read_state(path: Path) -> dict[str, Any]:
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
         if state["schema"] != SCHEMA:
-            raise CheckpointError(
-                f"Checkpoint {path} has format {state['schema']}, this version reads {SCHEMA}."
-            )
+            raise CheckpointError(f"Checkpoint {path} has format {state['schema']}, this version reads {SCHEMA}.")
         if not isinstance(state["step"], int) or not isinstance(state["config"], dict):
             raise _Damaged("state.json is incomplete")
         History(**state["history"])

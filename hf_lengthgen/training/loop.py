@@ -80,9 +80,7 @@ def train(
     optimizer = build_optimizer(model, config)
     store = None
     if config.output_dir is not None:
-        store = checkpoints.CheckpointStore(
-            Path(config.output_dir) / "checkpoints", config, writer=accelerator.is_main_process
-        )
+        store = checkpoints.CheckpointStore(Path(config.output_dir) / "checkpoints", config)
         if accelerator.is_main_process:
             store.prepare()
         accelerator.wait_for_everyone()
@@ -128,9 +126,7 @@ def check_processes(config: TrainingConfig, running: int) -> None:
 class _Loop:
     """The state of one run, and its steps."""
 
-    def __init__(
-        self, config, accelerator, objective, optimizer, model, task, tokenizer, batches, store, history
-    ):
+    def __init__(self, config, accelerator, objective, optimizer, model, task, tokenizer, batches, store, history):
         self.config, self.accelerator = config, accelerator
         self.objective, self.optimizer, self.model = objective, optimizer, model
         self.task, self.tokenizer, self.batches = task, tokenizer, batches
@@ -178,9 +174,7 @@ class _Loop:
         local = answer_tokens(batch["labels"])
         share: Any = 1.0 if world == 1 else local * world / accelerator.reduce(local)
         weight = penalty_weight(step, config.steps, config.penalty, config.penalty_warmup)
-        factor = learning_rate_factor(
-            step, config.steps, config.warmup_steps, config.final_learning_rate_ratio
-        )
+        factor = learning_rate_factor(step, config.steps, config.warmup_steps, config.final_learning_rate_ratio)
         set_learning_rate(self.optimizer, factor)
 
         total, cross_entropy = self.objective(batch, share, weight)

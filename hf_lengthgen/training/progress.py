@@ -46,9 +46,7 @@ class Progress:
     def line(self, record: dict[str, Any], solved: list) -> None:
         """Called where the validation ran."""
         if self.show and self.bar is None:
-            print(
-                f"step {record['step']}/{self.steps}: {_summary(record, solved)}", file=sys.stderr, flush=True
-            )
+            print(f"step {record['step']}/{self.steps}: {_summary(record, solved)}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self.bar is not None:

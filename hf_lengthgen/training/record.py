@@ -9,9 +9,7 @@ from .environment import hardware, peak_memory_mb, versions
 from .progress import History
 
 
-def build_result(
-    config: TrainingConfig, task: Any, model: Any, history: History, lengths: list, command: str
-) -> Any:
+def build_result(config: TrainingConfig, task: Any, model: Any, history: History, lengths: list, command: str) -> Any:
     """The `evaluation.result.Result` of a model: how it was trained, `lengths` (LengthResults), where it ran.
 
     `history`: of its training (seconds, final loss). `command`: what to type to get the same.

@@ -23,6 +23,7 @@ from .build import build_task
 from .checkpoints import CheckpointError, check_same_config
 from .loop import make_accelerator, train
 from .record import build_result
+from .summary import relations_text, solved_example
 
 
 def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> Any:
@@ -90,6 +91,14 @@ def _write(folder: Path, result: Any, show: bool) -> None:
         files.write_text(folder / "README.md", render_card(result, figure="curve.svg"))
     if show:
         print(f"{folder / 'result.json'} written.", file=sys.stderr)
+
+
+def _show(model: Any, tokenizer: Any, task: Any, config: TrainingConfig, result: Any) -> None:
+    """The relations in use and one instance well beyond the training lengths, before the user's eyes."""
+    text = relations_text(result.relations)
+    if text:
+        print(f"\n{text}", file=sys.stderr)
+    print(f"\n{solved_example(model, tokenizer, task, 3 * config.n_max)}\n", file=sys.stderr, flush=True)
 
 
 def _report(result: Any) -> None:

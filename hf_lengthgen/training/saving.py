@@ -98,8 +98,7 @@ def check_fits(model: Any, tokenizer: Any, task: Any) -> None:
     check_characters(task.vocabulary, tokenizer)
     if model.config.scale_hint != "none" and model.config.num_scale_hints != task.hints:
         raise ValueError(
-            f"The task {task.name!r} has {task.hints} Scale Hints, but the model takes "
-            f"{model.config.num_scale_hints}."
+            f"The task {task.name!r} has {task.hints} Scale Hints, but the model takes {model.config.num_scale_hints}."
         )
 
 

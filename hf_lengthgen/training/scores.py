@@ -58,8 +58,9 @@ def evaluate_all(
     """Evaluates the planned lengths; `path` (JSON) keeps them, and what it already holds is not done again.
 
     `digest` tells the model's weights: what the file holds of other weights does not count.
-    Returns LengthResults in the order of the plan; with `config.stop_at_zero`, scales beyond one that scored
-    0 are left out; so are, with a warning, those too long for dense attention. `report` is called with each new LengthResult.
+    `report` is called with each new LengthResult. Returns all of them, in the order of the plan. Scales
+    beyond one that scored 0 are left out (with `config.stop_at_zero`), and so are, with a warning, those too
+    long for dense attention.
     """
     from ..evaluation.lengths import evaluate_lengths
 
@@ -72,20 +73,14 @@ def evaluate_all(
             continue
         if too_long_for_dense(model, task, scale):
             name = "x".join(map(str, scale))
-            warnings.warn(
-                f"n = {name} is left out: dense attention would need too much memory.", stacklevel=2
-            )
+            warnings.warn(f"n = {name} is left out: dense attention would need too much memory.", stacklevel=2)
             continue
-        known = next(
-            (r for r in kept if r.mode == mode and tuple(r.n) == scale and r.examples == examples), None
-        )
+        known = next((r for r in kept if r.mode == mode and tuple(r.n) == scale and r.examples == examples), None)
         if known is None:
             # An embedding with random positions draws the same ones however often the run was cut.
             with own_generator(model.device):
                 torch.manual_seed(keyed_seed(config.eval_seed, mode, scale))
-                (known,) = evaluate_lengths(
-                    model, tokenizer, task, [scale], examples, mode=mode, seed=config.eval_seed
-                )
+                (known,) = evaluate_lengths(model, tokenizer, task, [scale], examples, mode=mode, seed=config.eval_seed)
             kept.append(known)
             files.write_json(path, origin | {"lengths": [asdict(result) for result in kept]})
             report(known)

@@ -39,9 +39,7 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ValueError(
-            f"{source}: not valid YAML{place}: {getattr(error, 'problem', None) or error}."
-        ) from None
+        raise ValueError(f"{source}: not valid YAML{place}: {getattr(error, 'problem', None) or error}.") from None
 
 
 def convert(value: Any, kind: Any, where: str, *, scales: bool = False) -> Any:
@@ -114,12 +112,8 @@ def _list(value: Any) -> list | None:
 
 
 def _scale(item: Any, where: str) -> int | tuple[int, ...]:
-    parts = (
-        item.split("x") if isinstance(item, str) else list(item) if isinstance(item, list | tuple) else [item]
-    )
+    parts = item.split("x") if isinstance(item, str) else list(item) if isinstance(item, list | tuple) else [item]
     numbers = [_int(part) for part in parts]
     if not numbers or any(number is None for number in numbers):
-        raise ValueError(
-            f"{where}: a scale is a whole number, or several as 30x100 or [30, 100]; got {item!r}."
-        )
+        raise ValueError(f"{where}: a scale is a whole number, or several as 30x100 or [30, 100]; got {item!r}.")
     return numbers[0] if len(numbers) == 1 else tuple(numbers)

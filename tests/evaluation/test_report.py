@@ -1,6 +1,6 @@
 import pytest
 
-from hf_lengthgen.evaluation.report import markdown_table, percent
+from hf_lengthgen.evaluation.report import load_results, markdown_table, percent, replace_table
 from hf_lengthgen.evaluation.statistics import t_interval
 
 from .results import make_result, score
@@ -87,3 +87,26 @@ def test_a_separator_in_an_option_does_not_break_the_table():
 )
 def test_percent_rounds_nothing_to_perfection_or_failure(share, text):
     assert percent(share) == text
+
+
+def test_results_are_found_in_folders_and_files(tmp_path):
+    for seed in (1, 0):
+        make_result(seed=seed, scores=[(10, 100)]).save(tmp_path / "addition" / "lbpe" / f"seed{seed}.json")
+    found = load_results([tmp_path / "addition", tmp_path / "addition" / "lbpe" / "seed0.json"])
+    assert [result.seed for result in found] == [0, 1, 0]
+    (tmp_path / "empty").mkdir()
+    for path, word in ((tmp_path / "empty", "holds no result file"), (tmp_path / "absent", "absent")):
+        with pytest.raises(ValueError, match=word):
+            load_results([path])
+
+
+def test_a_table_is_replaced_between_its_marks(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("a\n<!-- table: x -->\nold\n<!-- /table -->\nb\n<!-- table: y -->\n<!-- /table -->\n")
+    replace_table(page, "x", "| new |\n")
+    replace_table(page, "x", "| newer |\n")
+    assert page.read_text() == "a\n<!-- table: x -->\n| newer |\n<!-- /table -->\nb\n<!-- table: y -->\n<!-- /table -->\n"
+    with pytest.raises(ValueError, match="no table 'z'"):
+        replace_table(page, "z", "")
+    with pytest.raises(ValueError, match="cannot be read"):
+        replace_table(tmp_path / "absent.md", "x", "")

@@ -129,7 +129,7 @@ def test_custom_mask_is_obeyed_after_hardening():
 
 
 def test_penalty_is_the_expected_number_of_open_gates():
-    model = HINTED.model()
+    model = Case("lbpe", {"other_penalty": 1.0}, "prompt").model()
     for module in model.position_modules():
         module.train()
     generator_state = torch.random.get_rng_state()

@@ -46,9 +46,7 @@ def test_bad_names_and_options_are_told():
 
 
 def test_keyed_seeds_differ_and_fit():
-    seeds = {
-        keyed_seed(seed, "step", step, rank) for seed in range(5) for step in range(100) for rank in range(2)
-    }
+    seeds = {keyed_seed(seed, "step", step, rank) for seed in range(5) for step in range(100) for rank in range(2)}
     assert len(seeds) == 1000
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert keyed_seed(1, 23) != keyed_seed(12, 3)

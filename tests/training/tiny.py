@@ -28,9 +28,7 @@ TINY = {
 
 
 def tiny(**settings: Any) -> TrainingConfig:
-    return TrainingConfig.from_dict(
-        TINY | {k: str(v) if k == "output_dir" else v for k, v in settings.items()}
-    )
+    return TrainingConfig.from_dict(TINY | {k: str(v) if k == "output_dir" else v for k, v in settings.items()})
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
