@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= 0
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint results report clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hf_lengthgen needs Python 3.11 or newer, this is %s; choose one with make PYTHON=…" % sys.version.split()[0])'
@@ -16,13 +16,19 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/lengthgen train --config addition/lbpe --seed $(SEED) --output_dir demo/seed$(SEED) --show_example
+	$(BIN)/lengthgen train --config addition/lbpe --seed $(SEED) --output_dir demo/seed$(SEED)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+results: $(STAMP)
+	recipes/results.sh
+
+report: $(STAMP)
+	recipes/report.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,14 +2,14 @@
 # Makes the result files under results/ that the README's tables and figures are drawn from.
 #
 #   recipes/results.sh                    everything, JOBS runs at a time (default: 2)
-#   recipes/results.sh addition/lbpe      only runs whose "config/seed" begins so
+#   recipes/results.sh addition/lbpe      only the runs of these recipes (any number)
 #
 # Each run trains on one thread and resumes where it was interrupted; a finished one is not repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1
 jobs=${JOBS:-2}
-only=${1:-}
+only=" $* "
 
 run() {
   config=$1 seed=$2
@@ -31,4 +31,9 @@ cells() {
 }
 
 mkdir -p runs/{addition,copy,reverse,shift,parity,addition_unequal,parity_no_cot}
-cells | { grep "^$only" || true; } | PATH="$PWD/.venv/bin:$PATH" xargs -P "$jobs" -L 1 bash -c 'run "$0" "$1"'
+chosen() {
+  while read -r config seed; do
+    if [[ $only == "  " || $only == *" $config "* ]]; then echo "$config $seed"; fi
+  done
+}
+cells | chosen | PATH="$PWD/.venv/bin:$PATH" xargs -P "$jobs" -L 1 bash -c 'run "$0" "$1"'

@@ -4,8 +4,8 @@
                model/         the finished model for from_pretrained, and training.json: how it was made
                lengths.json   lengths evaluated so far
                result.json    everything, for comparison and model cards
-               curve.svg      accuracy versus length
-               README.md      the model card
+
+model/ is what goes to the Hub: it gets the result, the curve of accuracy versus length and the model card too.
 
 Started again, a run goes on with the first stage that is not finished.
 """
@@ -76,7 +76,7 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
 def _discard(folder: Path) -> None:
     """Removes what a run wrote into `folder`, and nothing else."""
     files.remove_folder(folder / "model")
-    for name in ("lengths.json", "result.json", "curve.svg", "README.md"):
+    for name in ("lengths.json", "result.json"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -87,8 +87,9 @@ def _write(folder: Path, result: Any, show: bool) -> None:
 
     result.save(folder / "result.json")
     if result.lengths:
-        plot_curves([result], folder / "curve.svg")
-        files.write_text(folder / "README.md", render_card(result, figure="curve.svg"))
+        plot_curves([result], folder / "model" / "curve.svg")
+        result.save(folder / "model" / "result.json")
+        files.write_text(folder / "model" / "README.md", render_card(result, figure="curve.svg"))
     if show:
         print(f"{folder / 'result.json'} written.", file=sys.stderr)
 

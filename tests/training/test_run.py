@@ -26,7 +26,7 @@ def trained_steps(monkeypatch):
 
 def test_everything_is_written(tmp_path):
     result = run(tiny(output_dir=tmp_path), "lengthgen train --task copy", progress=False)
-    names = {"checkpoints", "model", "lengths.json", "result.json", "curve.svg", "README.md"}
+    names = {"checkpoints", "model", "lengths.json", "result.json"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert Result.load(tmp_path / "result.json") == result
     assert (result.task, result.steps, result.seed, result.command) == (
@@ -44,7 +44,7 @@ def test_everything_is_written(tmp_path):
     assert result.hardware["threads"] == 1
     assert set(result.fairness) == {"format", "metric", "seeds", "checkpoint", "extra_knowledge"}
     assert "scale" in result.fairness["extra_knowledge"]
-    assert "curve.svg" in (tmp_path / "README.md").read_text()
+    assert "curve.svg" in (tmp_path / "model" / "README.md").read_text()
     training = json.loads((tmp_path / "model" / "training.json").read_text())
     assert str(tmp_path) not in json.dumps(training)
 
@@ -106,7 +106,7 @@ def test_the_default_place(tmp_path, monkeypatch):
 def test_no_lengths_no_curve(tmp_path):
     result = run(tiny(output_dir=tmp_path, eval_lengths=[], long_lengths=[]), progress=False)
     assert result.lengths == []
-    assert not (tmp_path / "curve.svg").exists()
+    assert not (tmp_path / "model" / "curve.svg").exists()
 
 
 def test_misfits_are_told_before_training(tmp_path, trained_steps):

@@ -1,0 +1,60 @@
+"""The README keeps its word: its code runs, its tables are those of the result files, its files exist."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hf_lengthgen.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def reports():
+    lines = (ROOT / "recipes" / "report.sh").read_text(encoding="utf-8").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("lengthgen report")]
+
+
+@pytest.mark.parametrize("words", reports(), ids=lambda words: words[words.index("--table") + 1])
+def test_tables_are_those_of_the_results(words, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    name = words[words.index("--table") + 1]
+    shown = [w for w in words[: words.index("--write_into")] if w != "--figure" and not w.endswith(".svg")]
+    assert main(shown) == 0
+    assert f"<!-- table: {name} -->\n{capsys.readouterr().out}<!-- /table -->" in README
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_code_runs_as_printed(code, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})
+    assert printed.getvalue().strip()
+
+
+def test_the_first_example_adds():
+    tokens = {}
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0].replace('"model_cards', f'"{ROOT}/model_cards')
+    exec(compile(code, "README.md", "exec"), tokens)
+    answer = tokens["tokenizer"].decode(
+        tokens["model"].generate(**tokens["prompt"], max_new_tokens=7)[0], skip_special_tokens=True
+    )
+    left, right, total = re.match(r"(\d+)\+(\d+)=(\d+)$", answer).groups()
+    assert int(left[::-1]) + int(right[::-1]) == int(total[::-1])
+
+
+def test_links_lead_to_files():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_commands_and_recipes_named_exist():
+    for config in re.findall(r"--config (\S+/\S+)", README):
+        assert (ROOT / "recipes" / "configs" / f"{config}.yaml").is_file(), config
+    for target in re.findall(r"\bmake ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
