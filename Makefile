@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= 0
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint results report clean
+.PHONY: demo test test-slow conformance lint results report clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hf_lengthgen needs Python 3.11 or newer, this is %s; choose one with make PYTHON=…" % sys.version.split()[0])'
@@ -29,6 +29,9 @@ results: $(STAMP)
 
 report: $(STAMP)
 	recipes/report.sh
+
+conformance: $(STAMP)
+	$(BIN)/python -m pytest tests/model/test_conformance.py -m conformance -W ignore
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ NAMES = {
     "coupling": "position coupling",
     "fire": "FIRE",
     "sinusoidal": "sinusoidal",
-    "randomized": "randomized APE",
+    "randomized": "randomized PE",
     "shaw": "Shaw",
     "kerple": "KERPLE",
     "sandwich": "Sandwich",
@@ -25,6 +25,10 @@ NAMES = {
     "urpe": "URPE",
     "rpe_square": "RPE-Square",
     "random_float": "random float",
+    "hard_alibi": "hard ALiBi",
+    "transformer_xl": "Transformer-XL",
+    "forgetting": "forgetting attention",
+    "path": "PaTH",
 }
 HINTS = {"none": "", "prompt": " + hint", "input": " + given hint"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -11,15 +13,26 @@ from .position_context import PositionContext
 
 
 def eager_attention_forward(
-    module, query, key, value, attention_mask, scaling, dropout=0.0, position_bias=None, reweight=None, **kwargs
+    module,
+    query,
+    key,
+    value,
+    attention_mask,
+    scaling,
+    dropout=0.0,
+    position_bias=None,
+    reweight=None,
+    value_term=None,
+    **kwargs,
 ):
-    """Attention written out, with the hook after the softmax.
+    """Attention written out, with the hooks after the softmax.
 
     Args:
         query: (B, H, T, D); key, value: (B, H, S, D).
         attention_mask: bool, True = may attend, broadcastable to (B, H, T, S).
         position_bias: broadcastable to (B, H, T, S), added to the scaled scores, or None.
         reweight: function of the probabilities (B, H, T, S), or None.
+        value_term: function of the probabilities to a summand (B, H, T, D) of the output or None; or None.
 
     Returns:
         (B, T, H, D) and the probabilities.
@@ -32,7 +45,10 @@ def eager_attention_forward(
     if reweight is not None:
         probs = reweight(probs)
     dropped = nn.functional.dropout(probs, p=dropout, training=module.training)
-    return torch.matmul(dropped, value).transpose(1, 2).contiguous(), probs
+    output = torch.matmul(dropped, value)
+    if value_term is not None and (term := value_term(dropped)) is not None:
+        output = output + term
+    return output.transpose(1, 2).contiguous(), probs
 
 
 def add_sink(key, value, bias, visible, logit: float):
@@ -49,6 +65,22 @@ def add_sink(key, value, bias, visible, logit: float):
     bias = nn.functional.pad(bias, (0, 1), value=logit)
     visible = nn.functional.pad(visible, (0, 1), value=True)
     return key, value, bias, visible
+
+
+def logit_factor(config, context: PositionContext) -> torch.Tensor | None:
+    """What all logits of a query (scores, bias and sink) are multiplied by before the softmax: `logit_scale` times,
+    with attention_temperature='log_length', max(1, log(i + 1) / log(temperature_length)) for the query at position i,
+    which sees i + 1 keys (2202.12172; Scalable-Softmax, 2501.19399).
+
+    Returns:
+        (B|1, 1, T, 1) float32, or None where that is one for every query.
+    """
+    if config.attention_temperature == "none":
+        if config.logit_scale == 1:
+            return None
+        return torch.full((1, 1, 1, 1), float(config.logit_scale), device=context.q_pos.device)
+    seen = torch.log1p(context.q_pos.clamp(min=0).float()) / math.log(config.temperature_length)
+    return config.logit_scale * seen.clamp(min=1.0)[:, None, :, None]
 
 
 class LengthGenAttention(nn.Module):
@@ -94,15 +126,17 @@ class LengthGenAttention(nn.Module):
                 key, state = key.split((self.head_dim, key.shape[-1] - self.head_dim), dim=-1)
 
         probs = None
-        output = position.attend(query, key, value, self.scaling, context)
+        factor = logit_factor(self.config, context)
+        # A path of the embedding's own knows no temperature: with one, attention is dense.
+        output = position.attend(query, key, value, self.scaling, context) if factor is None else None
         if output is None:
-            output, probs = self._dense(query, key, value, state, position, context)
+            output, probs = self._dense(query, key, value, state, position, context, factor)
         else:
             output = output.transpose(1, 2)
         output = output.reshape(*hidden_states.shape[:-1], -1)
         return self.o_proj(output), probs
 
-    def _dense(self, query, key, value, state, position, context):
+    def _dense(self, query, key, value, state, position, context, factor=None):
         bias = position.bias(query, key, state, context)
         implementation = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
@@ -113,7 +147,13 @@ class LengthGenAttention(nn.Module):
         visible = None if unmasked else context.visible
         if position.sink_logit is not None:
             key, value, bias, visible = add_sink(key, value, bias, visible, position.sink_logit)
-        extra = {"reweight": lambda probs: position.reweight(probs, context)} if is_eager else {}
+        if factor is not None:
+            query = (query * factor).to(query.dtype)
+            bias = None if bias is None else (bias * factor).to(query.dtype)
+        extra = {}
+        if is_eager:
+            extra["reweight"] = lambda probs: position.reweight(probs, context)
+            extra["value_term"] = lambda probs: position.value_term(probs, context)
         return implementation(
             self,
             query,

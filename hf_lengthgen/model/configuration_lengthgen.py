@@ -11,6 +11,7 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 SCALE_HINT_MODES = ("none", "input", "prompt")
+TEMPERATURES = ("none", "log_length")
 # What PreTrainedConfig itself reads from the keywords, beyond its fields.
 _INHERITED_KEYWORDS = {
     "model_type", "auto_map", "torch_dtype", "name_or_path", "_name_or_path", "_commit_hash", "num_labels",
@@ -44,6 +45,10 @@ class LengthGenConfig(PreTrainedConfig):
         embedding_initializer_range (`float`): standard deviation of token embeddings.
         rms_norm_eps (`float`): added to the mean square in RMSNorm.
         attention_dropout (`float`): dropout on attention probabilities.
+        attention_temperature (`str`): `"none"`, or `"log_length"`: the logits of the query at position i, position
+            bias included, are multiplied by max(1, log(i + 1) / log(`temperature_length`)). Attention is then dense.
+        temperature_length (`int`, *optional*): length up to which `"log_length"` changes nothing, that of training.
+        logit_scale (`float`): multiplies all attention logits. Other than 1, attention is dense.
         position_package (`str`, *optional*): package that must be imported for a third party's embedding.
 
     Raises:
@@ -71,6 +76,9 @@ class LengthGenConfig(PreTrainedConfig):
     embedding_initializer_range: float | int = 0.5
     rms_norm_eps: float | int = 1e-6
     attention_dropout: float | int = 0.0
+    attention_temperature: str = "none"
+    temperature_length: int | None = None
+    logit_scale: float | int = 1.0
     use_cache: bool = True
     tie_word_embeddings: bool = False
     pad_token_id: int | None = 0
@@ -91,6 +99,7 @@ class LengthGenConfig(PreTrainedConfig):
             self.initializer_range = max(self.hidden_size, 1) ** -0.5
         # Checked here for a plain ValueError; `strict` runs the same checks again when a config is saved.
         self.validate_architecture()
+        self.validate_temperature()
         self.validate_scale_hint()
         self.validate_position_embedding()
         super().__post_init__(**kwargs)
@@ -105,6 +114,21 @@ class LengthGenConfig(PreTrainedConfig):
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}."
             )
+
+    def validate_temperature(self):
+        """The temperature of attention is known, and has the length it needs."""
+        if self.attention_temperature not in TEMPERATURES:
+            raise ValueError(
+                f"attention_temperature must be one of {', '.join(TEMPERATURES)}, not {self.attention_temperature!r}."
+            )
+        if self.attention_temperature == "none" and self.temperature_length is not None:
+            raise ValueError("temperature_length is given, but attention_temperature is 'none'.")
+        if self.attention_temperature == "log_length" and (self.temperature_length or 0) < 2:
+            raise ValueError(
+                f"attention_temperature='log_length' needs temperature_length >= 2, not {self.temperature_length}."
+            )
+        if not self.logit_scale > 0:
+            raise ValueError(f"logit_scale must be positive, not {self.logit_scale}.")
 
     def validate_scale_hint(self):
         """Mode and rule of the Scale Hint agree."""

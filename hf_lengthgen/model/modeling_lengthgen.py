@@ -74,6 +74,10 @@ class LengthGenPreTrainedModel(PreTrainedModel):
         else:
             super()._init_weights(module)
 
+    def _initialize_weights(self, module, is_custom_code=False):
+        # transformers takes a module of custom code that has no parameter outside of its children for initialised.
+        super()._initialize_weights(module, is_custom_code and not isinstance(module, PositionEmbedding))
+
     def _check_and_adjust_attn_implementation(self, attn_implementation, *args, **kwargs):
         capabilities = get_position_embedding(self.config.position_embedding).build(self.config, 0).capabilities
         if not capabilities.sdpa:
@@ -159,7 +163,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList([LengthGenDecoderLayer(config, i) for i in range(config.num_hidden_layers)])
         self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        cls = get_position_embedding(config.position_embedding)
+        cls = get_position_embedding(config.position_embedding).resolve(config)
         indices = range(config.num_hidden_layers) if cls.per_layer else [None]
         self.positions = nn.ModuleList([cls.build(config, i) for i in indices])
         self.gradient_checkpointing = False
@@ -177,6 +181,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
         use_cache: bool | None = None,
         scale_hint: torch.LongTensor | None = None,
         scale_boundaries: torch.LongTensor | None = None,
+        position_structure_ids: torch.LongTensor | None = None,
         **kwargs,
     ) -> BaseModelOutputWithPast:
         """
@@ -188,6 +193,8 @@ class LengthGenModel(LengthGenPreTrainedModel):
                 where no 2-D mask is given.
             scale_hint: (B,) or (B, hints) integers >= 1.
             scale_boundaries: (B, hints, 2) logical positions of the delimiters, where the full input is not given.
+            position_structure_ids: (B, past + T or more) the ids of embeddings such as `abacus`, one for each token
+                from the first; needed where the full input is not given.
 
         Raises:
             ValueError: not exactly one of input_ids and inputs_embeds; a mask with holes; positions that do not
@@ -197,7 +204,9 @@ class LengthGenModel(LengthGenPreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give exactly one of input_ids and inputs_embeds.")
         if inputs_embeds is None:
-            check_characters(input_ids, self.config)
+            # Without a cache, or with a filled one, the ids may be what the model itself wrote.
+            is_prompt = use_cache is not False and (past_key_values is None or not past_key_values.get_seq_length())
+            check_characters(input_ids, self.config, unknown=is_prompt)
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
@@ -211,6 +220,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
             past_key_values,
             scale_hint,
             scale_boundaries,
+            position_structure_ids,
         )
         hidden_states = inputs_embeds
         added = self.positions[0].embed(context)
@@ -247,6 +257,7 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
         logits_to_keep: int | torch.Tensor = 0,
         scale_hint: torch.LongTensor | None = None,
         scale_boundaries: torch.LongTensor | None = None,
+        position_structure_ids: torch.LongTensor | None = None,
         **kwargs,
     ) -> CausalLMOutputWithPast:
         """As `LengthGenModel.forward`, with logits (B, T, vocab) and, given labels (B, T; -100 = no loss), the mean
@@ -260,6 +271,7 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
             use_cache=use_cache,
             scale_hint=scale_hint,
             scale_boundaries=scale_boundaries,
+            position_structure_ids=position_structure_ids,
             **kwargs,
         )
         hidden_states = outputs.last_hidden_state
@@ -282,18 +294,26 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
         return attention_mask
 
     def prepare_inputs_for_generation(self, input_ids, attention_mask=None, is_first_iteration=False, **kwargs):
-        """Adds the Scale Hint and the delimiters, read from the full input (stateless: beams and batches follow)."""
-        config = self.config
-        if config.scale_rule is not None and config.scale_hint != "none" and input_ids.shape[1] > 0:
-            if is_first_iteration:
-                check_characters(input_ids, config)
+        """Adds the Scale Hint, the delimiters and structured ids, read from the full input (stateless: beams and
+        batches follow)."""
+        config, position = self.config, self.model.positions[0]
+        reads_scale = config.scale_rule is not None and config.scale_hint != "none"
+        reads_structure = position.capabilities.structured_ids and kwargs.get("inputs_embeds") is None
+        if (reads_scale or reads_structure) and input_ids.shape[1] > 0:
             mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
             left_pad = left_padding(mask, None, 0, input_ids.shape[1], input_ids.device)
+        if is_first_iteration and input_ids.shape[1] > 0:
+            check_characters(input_ids, config)
+        if reads_scale and input_ids.shape[1] > 0:
             scale, boundaries = read_scale(input_ids, left_pad, config.scale_rule)
             if kwargs.get("scale_boundaries") is None:
                 kwargs["scale_boundaries"] = boundaries
             if kwargs.get("scale_hint") is None and config.scale_hint == "prompt":
                 kwargs["scale_hint"] = scale
+        if reads_structure and input_ids.shape[1] > 0 and kwargs.get("position_structure_ids") is None:
+            positions = torch.arange(input_ids.shape[1], device=input_ids.device) - left_pad[:, None]
+            ids = position.make_ids(input_ids, positions.clamp(min=-1))
+            kwargs["position_structure_ids"] = ids.expand(len(input_ids), -1)
         return super().prepare_inputs_for_generation(
             input_ids, attention_mask=attention_mask, is_first_iteration=is_first_iteration, **kwargs
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from transformers import initialization as init
 
 from .position_base import Capabilities, PositionEmbedding
 from .position_context import PositionContext
+from .position_ids import require_full_input, training_generator
 
 
 class NoPositionEmbedding(PositionEmbedding):
@@ -26,12 +28,30 @@ class LearnedEmbedding(PositionEmbedding):
     """A free vector for each of `max_position_embeddings` positions (1706.03762, section 3.5; BERT, GPT-2).
 
     φ(i, j) = j. Rows that training never visits keep their initial values.
+
+    With `offset` = K > 0, training adds to all positions of an example one number drawn uniformly from 0, …, K, or
+    as much of it as the table leaves, so that every row is visited (2109.05644, there with sinusoids). Evaluation
+    begins at 0.
     """
 
     name = "learned"
 
+    @dataclass(frozen=True)
+    class Options:
+        """`offset`: the largest random offset in training; 0 is none."""
+
+        offset: int = 0
+
+        def validate(self, config) -> None:
+            if not 0 <= self.offset < config.max_position_embeddings:
+                raise ValueError(
+                    f"position option offset of 'learned' must be at least 0 and below max_position_embeddings = "
+                    f"{config.max_position_embeddings}, not {self.offset}."
+                )
+
     def __init__(self, config, layer_idx: int | None = None):
         super().__init__(config, layer_idx)
+        self.noise_key: tuple[int, int] | None = None
         self.max_positions = config.max_position_embeddings
         self.std = config.embedding_initializer_range
         self.weight = nn.Parameter(torch.empty(self.max_positions, config.hidden_size))
@@ -42,6 +62,20 @@ class LearnedEmbedding(PositionEmbedding):
 
     def init_weights(self) -> None:
         init.normal_(self.weight, mean=0.0, std=self.std)
+
+    def make_ids(self, input_ids, position_ids):
+        """(B, S) positions plus this step's offset of each example, in training with an offset.
+
+        Raises:
+            ValueError: in training with an offset, without the full input.
+        """
+        if not (self.training and self.options.offset):
+            return None
+        require_full_input(self.name, input_ids)
+        room = min(self.options.offset, max(0, self.max_positions - position_ids.shape[1]))
+        generator = training_generator(self.noise_key)
+        offset = torch.randint(room + 1, (len(input_ids), 1), generator=generator).to(position_ids.device)
+        return torch.where(position_ids >= 0, position_ids + offset, -1)
 
     def embed(self, ctx: PositionContext) -> torch.Tensor:
         """(B|1, T, hidden).

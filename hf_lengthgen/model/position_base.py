@@ -70,9 +70,14 @@ class PositionEmbedding(nn.Module):
         self.options = read_options(type(self), config)
 
     @classmethod
+    def resolve(cls, config) -> type[PositionEmbedding]:
+        """The class that serves the configuration; a family of classes under one name chooses by an option."""
+        return cls
+
+    @classmethod
     def build(cls, config, layer_idx: int | None = None) -> PositionEmbedding:
-        """An instance for the configuration; a family of classes under one name chooses here."""
-        return cls(config, layer_idx)
+        """An instance for the configuration."""
+        return cls.resolve(config)(config, layer_idx)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -112,6 +117,10 @@ class PositionEmbedding(nn.Module):
     def reweight(self, probs: torch.Tensor, ctx: PositionContext) -> torch.Tensor:
         """(B, H, T, S) after the softmax. An embedding that overrides it declares `sdpa=False`."""
         return probs
+
+    def value_term(self, probs: torch.Tensor, ctx: PositionContext) -> torch.Tensor | None:
+        """(B, H, T, S) → (B, H, T, D) added to the weighted values, or None. It too needs `sdpa=False`."""
+        return None
 
     def attend(self, q, k, v, scaling: float, ctx: PositionContext) -> torch.Tensor | None:
         """A path of the embedding's own: (B, H, T, D), or None for ordinary attention with the hooks above."""

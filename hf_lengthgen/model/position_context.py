@@ -57,16 +57,33 @@ class PositionContext:
         """(B|1,) the sum of an example's hints, by which relative embeddings shift their queries."""
         return self.scale.sum(-1)
 
-    def distance(self, shifts: torch.Tensor | None = None) -> torch.Tensor:
-        """(B|1, H|1, T, S) signed distance i - c·n - j from query to key.
+    def shifted_queries(self, shifts: torch.Tensor | None = None) -> torch.Tensor:
+        """(B|1, H|1, T) the id of the position i - c·n for each query i.
+
+        An embedding's own ids are a function of the position, so they are looked up at i - c·n; before the beginning
+        they go on downwards in steps of one.
 
         Args:
             shifts: (H,) the multiple c of the scale by which each head moves its query; None is 0 everywhere.
         """
         if shifts is None or self.scale is None:
-            return (self.q_ids[:, :, None] - self.k_ids[:, None, :])[:, None]
-        shift = shifts.to(self.q_ids.device)[None, :] * self.total_scale()[:, None]
-        return self.q_ids[:, None, :, None] - shift[:, :, None, None] - self.k_ids[:, None, None, :]
+            return self.q_ids[:, None]
+        shift = (shifts.to(self.q_ids.device)[None, :] * self.total_scale()[:, None])[..., None]
+        if self.k_ids is self.k_pos:
+            return self.q_ids[:, None] - shift
+        moved = self.q_pos[:, None] - shift
+        slots = moved.clamp(min=0) + self.left_pad[:, None, None]
+        slots = slots.expand(max(len(slots), len(self.k_ids)), -1, -1)
+        ids = self.k_ids.expand(len(slots), -1).gather(1, slots.flatten(1)).view(slots.shape)
+        return ids + moved.clamp(max=0)
+
+    def distance(self, shifts: torch.Tensor | None = None) -> torch.Tensor:
+        """(B|1, H|1, T, S) signed distance i - c·n - j from query to key, in ids.
+
+        Args:
+            shifts: (H,) the multiple c of the scale by which each head moves its query; None is 0 everywhere.
+        """
+        return self.shifted_queries(shifts)[..., None] - self.k_ids[:, None, None, :]
 
 
 def _same_rows(x: torch.Tensor | None) -> torch.Tensor | None:
@@ -102,15 +119,49 @@ def left_padding(mask, position_ids, offset: int, queries: int, device) -> torch
     return left_pad
 
 
+def given_structure_ids(embedding, given, batch: int, written: int, k_pos: torch.Tensor) -> torch.Tensor:
+    """(B, S) the structured ids that the caller hands on, over all slots; -1 where nothing is written.
+
+    Args:
+        given: (B, at least past + T) integers; what lies beyond is for steps to come.
+
+    Raises:
+        ValueError: the embedding has no structured ids, or they are not integers of that shape.
+    """
+    if not embedding.capabilities.structured_ids:
+        raise ValueError(f"the position embedding {embedding.name!r} takes no position_structure_ids.")
+    ids = torch.as_tensor(given, device=k_pos.device)
+    if ids.is_floating_point() or ids.dtype == torch.bool or ids.dim() != 2 or ids.shape[0] != batch:
+        raise ValueError(
+            f"position_structure_ids must be integers ({batch}, past + new tokens), not {ids.dtype} of shape "
+            f"{tuple(ids.shape)}."
+        )
+    if ids.shape[1] < written:
+        raise ValueError(
+            f"position_structure_ids covers {ids.shape[1]} tokens, the input and its cache have {written}."
+        )
+    ids = torch.nn.functional.pad(ids[:, :written].long(), (0, k_pos.shape[1] - written), value=-1)
+    return torch.where(k_pos >= 0, ids, -1)
+
+
 def build_context(
-    config, embeddings, input_ids, hidden, mask, position_ids, cache, scale_hint, scale_boundaries
+    config,
+    embeddings,
+    input_ids,
+    hidden,
+    mask,
+    position_ids,
+    cache,
+    scale_hint,
+    scale_boundaries,
+    structure_ids=None,
 ) -> PositionContext:
     """The context of one forward pass.
 
     Args:
         embeddings: the model's position embeddings.
         input_ids: (B, T) or None; hidden: (B, T, hidden).
-        mask, position_ids, cache, scale_hint, scale_boundaries: as given to `LengthGenModel.forward`.
+        mask, position_ids, cache, scale_hint, scale_boundaries, structure_ids: as given to `LengthGenModel.forward`.
 
     Raises:
         ValueError, ScaleHintError: see `LengthGenModel.forward`.
@@ -145,7 +196,10 @@ def build_context(
     scale, boundaries = resolve_scale(
         config, full_ids, left_pad, batch, device, scale_hint, scale_boundaries, boundaries_wanted
     )
-    ids = embeddings[0].make_ids(full_ids, k_pos)
+    if structure_ids is not None:
+        ids = given_structure_ids(embeddings[0], structure_ids, batch, written, k_pos)
+    else:
+        ids = embeddings[0].make_ids(full_ids, k_pos)
     plain = (
         custom_mask is None
         and left_pad.shape[0] == 1

@@ -43,6 +43,54 @@ def _t5():
     return T5Embedding
 
 
+def _cope():
+    from .position_cope import ContextualEmbedding
+
+    return ContextualEmbedding
+
+
+def _dape():
+    from .position_dape import DataAdaptiveEmbedding
+
+    return DataAdaptiveEmbedding
+
+
+def _urpe():
+    from .position_urpe import UniversalEmbedding
+
+    return UniversalEmbedding
+
+
+def _rpe_square():
+    from .position_rpe_square import RelativeSquareEmbedding
+
+    return RelativeSquareEmbedding
+
+
+def _forgetting():
+    from .position_forgetting import ForgettingEmbedding
+
+    return ForgettingEmbedding
+
+
+def _path():
+    from .position_path import HouseholderPathEmbedding
+
+    return HouseholderPathEmbedding
+
+
+def _abacus():
+    from .position_structured import AbacusEmbedding
+
+    return AbacusEmbedding
+
+
+def _coupling():
+    from .position_structured import CouplingEmbedding
+
+    return CouplingEmbedding
+
+
 def _ipe():
     from .position_relation import IdealEmbedding
 
@@ -55,6 +103,60 @@ def _lbpe():
     return LearnedRelationEmbedding
 
 
+def _shaw():
+    from .position_relative import ShawEmbedding
+
+    return ShawEmbedding
+
+
+def _transformer_xl():
+    from .position_relative import TransformerXlEmbedding
+
+    return TransformerXlEmbedding
+
+
+def _hard_alibi():
+    from .position_bias import HardAlibiEmbedding
+
+    return HardAlibiEmbedding
+
+
+def _kerple():
+    from .position_kernel import KerpleEmbedding
+
+    return KerpleEmbedding
+
+
+def _sandwich():
+    from .position_bias import SandwichEmbedding
+
+    return SandwichEmbedding
+
+
+def _fire():
+    from .position_kernel import FireEmbedding
+
+    return FireEmbedding
+
+
+def _xpos():
+    from .position_xpos import XposEmbedding
+
+    return XposEmbedding
+
+
+def _randomized():
+    from .position_random import RandomizedEmbedding
+
+    return RandomizedEmbedding
+
+
+def _random_float():
+    from .position_random import RandomFloatEmbedding
+
+    return RandomFloatEmbedding
+
+
 _REGISTRY: dict[str, Callable[[], type[PositionEmbedding]]] = {
     "none": _none,
     "learned": _learned,
@@ -62,6 +164,23 @@ _REGISTRY: dict[str, Callable[[], type[PositionEmbedding]]] = {
     "rope": _rope,
     "alibi": _alibi,
     "t5": _t5,
+    "shaw": _shaw,
+    "transformer_xl": _transformer_xl,
+    "hard_alibi": _hard_alibi,
+    "kerple": _kerple,
+    "sandwich": _sandwich,
+    "fire": _fire,
+    "xpos": _xpos,
+    "randomized": _randomized,
+    "random_float": _random_float,
+    "cope": _cope,
+    "dape": _dape,
+    "urpe": _urpe,
+    "rpe_square": _rpe_square,
+    "forgetting": _forgetting,
+    "path": _path,
+    "abacus": _abacus,
+    "coupling": _coupling,
     "ipe": _ipe,
     "lbpe": _lbpe,
 }
@@ -111,7 +230,7 @@ def check_position(config) -> None:
         ValueError: unknown name, bad options, a Scale Hint for an embedding that has no use for one, or
             `open_relations` for an embedding without gates or of another shape.
     """
-    cls = get_position_embedding(config.position_embedding)
+    cls = get_position_embedding(config.position_embedding).resolve(config)
     read_options(cls, config)
     if config.scale_hint != "none" and not cls.takes_scale_hint:
         raise ValueError(

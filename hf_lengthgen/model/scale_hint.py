@@ -130,8 +130,12 @@ def resolve_scale(config, input_ids, left_pad, batch, device, scale_hint, scale_
     return hint, scale_boundaries if needs_boundaries else None
 
 
-def check_characters(input_ids: torch.Tensor, config) -> None:
+def check_characters(input_ids: torch.Tensor, config, unknown: bool = True) -> None:
     """Refuse token ids that training never saw.
+
+    Args:
+        unknown: look for `unk_token_id` too. An untrained model may write that token itself: what it wrote is then
+            wrong, but no bad input.
 
     Raises:
         ValueError: an id is outside the vocabulary, or is `unk_token_id` (a character the tokenizer does not know).
@@ -141,7 +145,7 @@ def check_characters(input_ids: torch.Tensor, config) -> None:
     low, high = int(input_ids.min()), int(input_ids.max())
     if low < 0 or high >= config.vocab_size:
         raise ValueError(f"token id {low if low < 0 else high} is outside the vocabulary of {config.vocab_size}.")
-    if config.unk_token_id is not None and bool((input_ids == config.unk_token_id).any()):
+    if unknown and config.unk_token_id is not None and bool((input_ids == config.unk_token_id).any()):
         row, place = (input_ids == config.unk_token_id).nonzero()[0].tolist()
         raise ValueError(
             f"example {row} has a character that the tokenizer does not know, at token {place}; the vocabulary is "

@@ -10,6 +10,10 @@ def test_every_published_name_has_a_label_of_its_own():
         "urpe",
         "rpe_square",
         "random_float",
+        "hard_alibi",
+        "transformer_xl",
+        "forgetting",
+        "path",
         "ipe",
         "lbpe",
     } == set(NAMES)

@@ -38,7 +38,8 @@ def everything():
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 @pytest.mark.parametrize("many", [False, True])
 def test_a_figure_is_written_and_small(tmp_path, suffix, many):
-    results = everything() if many else [make_result("lbpe", falling(4)), make_result("rope", falling(1))]
+    crowd = [result for result in everything() if result.position_embedding in list(NAMES)[:20]]  # 40 curves
+    results = crowd if many else [make_result("lbpe", falling(4)), make_result("rope", falling(1))]
     path = plot_curves(results, tmp_path / "new" / f"curve{suffix}", title="a title")
     data = path.read_bytes()
     assert 5_000 < len(data) < 200_000

@@ -19,9 +19,11 @@ class Case:
     scale_hint: str = "none"
     hints: int = 1
     harden: bool = False
+    settings: dict = field(default_factory=dict)  # of the configuration
 
     def __str__(self):
-        parts = [self.position_embedding, *(f"{k}={v}" for k, v in self.options.items()), self.scale_hint]
+        chosen = self.options | self.settings
+        parts = [self.position_embedding, *(f"{k}={v}" for k, v in chosen.items()), self.scale_hint]
         return "-".join(map(str, parts + ["hard"] * self.harden + [f"{self.hints}hints"] * (self.hints > 1)))
 
     def config(self, **overrides):
@@ -31,7 +33,7 @@ class Case:
             max_position_embeddings=64, position_embedding=self.position_embedding, position_options=self.options,
             scale_hint=self.scale_hint, num_scale_hints=self.hints, scale_rule=rule,
         )  # fmt: skip
-        return LengthGenConfig(**values | overrides)
+        return LengthGenConfig(**values | self.settings | overrides)
 
     def model(self, **overrides):
         """Random weights, everything that starts at zero or open made random too."""
@@ -41,6 +43,9 @@ class Case:
             for module in model.position_modules():
                 for name, parameter in module.named_parameters():
                     parameter.normal_(-0.5, 2.0) if name == "gate" else parameter.normal_()
+                    if parameter.dim() == 4:
+                        # A convolution over scores: of unit gain, or it magnifies their rounding errors.
+                        parameter.mul_(parameter[0].numel() ** -0.5)
                     if name == "gate" and self.harden:
                         parameter[:, -1] = -5.0  # `other` shut: the sparse path
         return model.harden() if self.harden else model
@@ -59,13 +64,73 @@ class Case:
 CASES = [
     Case("none"),
     Case("learned"),
+    Case("learned", {"offset": 30}),
     Case("sinusoidal"),
     Case("rope"),
     Case("rope", scale_hint="prompt"),
+    Case("rope", {"fraction": 0.25}),
+    Case("rope", {"scaling": {"rope_type": "linear", "factor": 2.0}}, "prompt"),
+    Case("rope", {"scaling": {"rope_type": "dynamic", "factor": 4.0, "original_max_position_embeddings": 5}}),
+    Case("rope", {"scaling": {"rope_type": "dynamic", "factor": 4.0, "original_max_position_embeddings": 9}}, "prompt"),
+    Case("rope", {"scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    Case("rope", {"scaling": {"rope_type": "llama3", "factor": 4.0, "original_max_position_embeddings": 16}}),
+    Case("xpos"),
+    Case("xpos", {"scale_base": 4.0}),
+    Case("xpos", {"scale_base": 4.0}, "prompt"),
     Case("alibi"),
     Case("alibi", scale_hint="prompt"),
     Case("t5"),
     Case("t5", scale_hint="prompt"),
+    Case("shaw", {"window": 4}),
+    Case("shaw", {"window": 4}, "prompt"),
+    Case("shaw", {"window": 4, "values": True, "per_head": True}),
+    Case("shaw", {"values": True}, "prompt"),
+    Case("transformer_xl"),
+    Case("transformer_xl", scale_hint="prompt"),
+    Case("hard_alibi"),
+    Case("hard_alibi", {"windowed_heads": 4}, "prompt"),
+    Case("kerple"),
+    Case("kerple", {"kind": "power"}, "prompt"),
+    Case("sandwich"),
+    Case("sandwich", {"dimension": 16}, "prompt"),
+    Case("fire"),
+    Case("fire", {"shared": True, "threshold": 6.0}, "prompt"),
+    Case("randomized", {"gap": 2}),
+    Case("randomized", {"kind": "learned", "gap": 2}),
+    Case("randomized", {"kind": "rope", "gap": 2}),
+    Case("randomized", {"kind": "rope", "gap": 2}, "prompt"),
+    Case("randomized", {"kind": "alibi", "gap": 2}, "prompt"),
+    Case("randomized", {"kind": "transformer_xl", "gap": 2}, "prompt"),
+    Case("randomized", {"kind": "shaw", "gap": 2}),
+    Case("randomized", {"kind": "shaw", "gap": 2}, "prompt"),
+    Case("randomized", {"kind": "fire", "gap": 2, "shared": True}, "prompt"),
+    Case("random_float", {"gap": 1.5}),
+    Case("random_float", {"kind": "rope", "gap": 1.5}, "prompt"),
+    Case("random_float", {"kind": "alibi", "gap": 1.5}, "prompt"),
+    Case("cope"),
+    Case("cope", {"npos_max": 4}),
+    Case("cope", {"npos_max": 6}, "prompt"),
+    Case("dape"),
+    Case("dape", scale_hint="prompt"),
+    Case("dape", {"base": "t5", "base_options": {"buckets": 8, "max_distance": 16}, "kernel": 3, "width": 8}),
+    Case("dape", {"base": "none", "kernel": 5, "width": 6}),
+    Case("dape", {"base": "alibi", "kernel": 3}, "prompt"),
+    Case("urpe"),
+    Case("urpe", {"max_distance": 5, "base": "none"}),
+    Case("urpe", {"max_distance": 5, "base": "alibi"}, "prompt"),
+    Case("rpe_square"),
+    Case("rpe_square", {"anchor_dim": 4, "max_distance": 5}, "prompt"),
+    Case("forgetting"),
+    Case("forgetting", scale_hint="prompt"),
+    Case("path"),
+    Case("path", {"rank": 4, "kernel": 1}),
+    Case("abacus"),
+    Case("abacus", {"digit_tokens": [12, 13, 14, 15, 16, 17]}),
+    Case("abacus", {"digit_tokens": [12, 13, 14, 15], "base": "rope"}),
+    Case("coupling"),
+    Case("coupling", {"delimiters": [DELIMITER, SECOND]}),
+    Case("coupling", {"delimiters": [DELIMITER, SECOND], "directions": ["backward", "backward", "forward"]}),
+    Case("coupling", {"delimiters": [DELIMITER, SECOND], "base": "fire", "base_options": {"shared": True}}),
     Case("ipe"),
     Case("ipe", {"relations": ["i - j = n", "j = n + 1", "i - j = 0"]}, "prompt"),
     Case("lbpe"),
@@ -74,6 +139,9 @@ CASES = [
     Case("lbpe", scale_hint="prompt", harden=True),
     Case("lbpe", {"segments": [0, 1], "window": 3}, "prompt", hints=2),
     Case("lbpe", {"segments": [0, 1], "window": 3}, "prompt", hints=2, harden=True),
+    Case("none", settings={"attention_temperature": "log_length", "temperature_length": 4}),
+    Case("lbpe", harden=True, settings={"attention_temperature": "log_length", "temperature_length": 4}),
+    Case("path", settings={"logit_scale": 1.5}),
     Case("lbpe", {"parametrisation": "mlp"}),
     Case("lbpe", {"parametrisation": "mlp"}, "prompt"),
     Case("lbpe", {"parametrisation": "table", "table_window": 5}),

@@ -16,7 +16,7 @@ def test_round_trip(case, tmp_path):
     config.save_pretrained(tmp_path)
     loaded = LengthGenConfig.from_pretrained(tmp_path)
     ours, theirs = config.to_dict(), loaded.to_dict()
-    assert json.dumps(ours, default=str) == json.dumps(theirs, default=str)
+    assert json.dumps(ours, default=str, sort_keys=True) == json.dumps(theirs, default=str, sort_keys=True)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,11 @@ def test_round_trip(case, tmp_path):
         ({"scale_hint": "prompt", "scale_rule": [[1, None]]}, "is not"),
         ({"position_embedding": "learned", "scale_hint": "input"}, "does not use a Scale Hint"),
         ({"position_embedding": "rope", "open_relations": [[], []]}, "has no gates"),
+        ({"attention_temperature": "log"}, "attention_temperature must be one of none, log_length, not 'log'"),
+        ({"attention_temperature": "log_length"}, "needs temperature_length >= 2, not None"),
+        ({"attention_temperature": "log_length", "temperature_length": 1}, "needs temperature_length >= 2, not 1"),
+        ({"temperature_length": 12}, "temperature_length is given, but attention_temperature is 'none'"),
+        ({"logit_scale": 0}, "logit_scale must be positive, not 0"),
         ({"open_relations": [[[], [], [], []]]}, "1 layers, the model 2"),
     ],
 )

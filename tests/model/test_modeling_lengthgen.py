@@ -152,3 +152,15 @@ def test_generation_needs_no_delimiter_after_the_prompt():
     model = case.model()
     out = model.generate(torch.tensor([[BOS, 15, 16, 10]]), max_new_tokens=3, do_sample=False, eos_token_id=None)
     assert out.shape == (1, 7)
+
+
+@pytest.mark.parametrize("options", [{}, {"use_cache": False}, {"cache_implementation": "static"}])
+def test_a_model_that_writes_the_unknown_token_is_wrong_but_no_bad_input(options):
+    case = Case("rope", scale_hint="prompt")
+    model = case.model(unk_token_id=3)
+    only = torch.nn.functional.one_hot(torch.tensor(3), 20).float()
+    model.lm_head.register_forward_hook(lambda module, inputs, out: only.expand_as(out))
+    out = model.generate(torch.tensor([[BOS, 15, 16, 10]]), max_new_tokens=3, do_sample=False, **options)
+    assert out[0, 4:].tolist() == [3, 3, 3]
+    with pytest.raises(ValueError, match="does not know"):
+        model.generate(torch.tensor([[BOS, 3, 16, 10]]), max_new_tokens=3, do_sample=False, **options)

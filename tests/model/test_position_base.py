@@ -136,7 +136,7 @@ def test_unknown_names_give_the_nearest_match():
     assert {"none", "learned", "sinusoidal", "rope", "alibi", "t5", "ipe", "lbpe"} <= set(list_position_embeddings())
 
 
-@pytest.mark.parametrize("name", ["none", "learned", "sinusoidal", "rope", "alibi", "t5", "ipe", "lbpe"])
+@pytest.mark.parametrize("name", list_position_embeddings())
 def test_builds_from_sizes_alone(name):
     model = LengthGenForCausalLM(LengthGenConfig(position_embedding=name))
     assert model(torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 32)

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from transformers import LlamaConfig
+from transformers import GPTNeoXConfig, LlamaConfig
+from transformers.models.gpt_neox import modeling_gpt_neox as gpt_neox
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 
 from .cases import Case
@@ -34,7 +35,32 @@ def test_with_a_hint_the_score_depends_on_i_minus_cn_minus_j():
     assert (scores(20, 10, 3)[1:] - scores(20, 10, 5)[1:]).abs().min() > 1e-4
 
 
-@pytest.mark.parametrize(("options", "word"), [({"theta": -1.0}, "theta"), ({"scale_shifts": 0}, "scale_shifts")])
+def test_partial_rope_equals_gpt_neox():
+    rope = Case("rope", {"fraction": 0.25}).model(hidden_size=64).position_modules()[0]
+    config = GPTNeoXConfig(
+        hidden_size=64,
+        num_attention_heads=4,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
+    )
+    q, k, ctx = torch.randn(2, 4, 9, 16), torch.randn(2, 4, 9, 16), context(9)
+    cos, sin = gpt_neox.GPTNeoXRotaryEmbedding(config)(q, ctx.q_pos)
+    assert cos.shape[-1] == 4
+    expected = gpt_neox.apply_rotary_pos_emb(q, k, cos, sin)
+    torch.testing.assert_close(rope.rotate_query(q, ctx), expected[0])
+    torch.testing.assert_close(rope.rotate_key(k, ctx.q_ids, ctx), expected[1])
+    assert torch.equal(rope.rotate_query(q, ctx)[..., 4:], q[..., 4:])
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"theta": -1.0}, "theta"),
+        ({"scale_shifts": 0}, "scale_shifts"),
+        ({"fraction": 0.0}, "fraction"),
+        ({"fraction": 0.4}, "turns 3 of 8"),
+        ({"scaling": 2.0}, "scaling"),
+    ],
+)
 def test_bad_options(options, word):
     with pytest.raises(ValueError, match=word):
         Case("rope", options).config()
