@@ -4,33 +4,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .task import Characters, ScaleRule, Task, TaskConfig, assemble, nearest
+from .arithmetic import WIDTHS, NumberConfig, NumberTask, back, rhythm_relations
+from .formats import Number, Piece, check_choice
+from .integers import to_digits, to_integer
+from .task import Characters, Samples, ScaleRule, assemble
 
-_WIDTHS = ("equal", "unequal")
-_CHUNK = 500  # digits per int() call: below the least limit that sys.set_int_max_str_digits may set (640)
+_FEW = 32  # columns that a loop adds faster than array operations over all of them
+_VALUES = np.zeros(256)  # of characters: digits have theirs, others 0
+_VALUES[ord("0") : ord("9") + 1] = np.arange(10)
 
 
 @dataclass(frozen=True)
-class AdditionConfig(TaskConfig):
-    """Options of `addition`.
+class AdditionConfig(NumberConfig):
+    """Options of `addition`: those of NumberConfig, and
 
     Attributes:
         widths: "equal": both operands have n digits, one scale hint; "unequal": n0 and n1 digits, two hints.
-        base: base of the number system, 2 to 10.
     """
 
     widths: str = "equal"
-    base: int = 10
 
     def validate(self) -> None:
         super().validate()
-        if self.widths not in _WIDTHS:
-            raise ValueError(f"option 'widths' cannot be {self.widths!r}; {nearest(self.widths, _WIDTHS)}")
-        if not 2 <= self.base <= 10:
-            raise ValueError(f"option 'base' must lie between 2 and 10, got {self.base}")
+        check_choice("widths", self.widths, WIDTHS)
 
 
-class Addition(Task):
+class Addition(NumberTask):
     """add two numbers, least significant digit first: "321+654=" -> "9750" (123 + 456 = 0579).
 
     Operands are zero-padded digit strings, uniform over all of them; the answer has one digit more than the
@@ -43,11 +42,8 @@ class Addition(Task):
 
     name = "addition"
     Config = AdditionConfig
-    delimiters = "+="
-
-    @property
-    def vocabulary(self) -> str:
-        return "0123456789"[: self.config.base] + "+="
+    config: AdditionConfig
+    delimiters = marks = "+="
 
     @property
     def scale_rule(self) -> ScaleRule:
@@ -55,44 +51,91 @@ class Addition(Task):
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:
+        period = self.format.period
+        if self.config.order == "plain" or (period > 1 and self.config.padding == "none"):
+            return ()
         if self.config.widths == "equal":
-            return ("i - j = 2n + 1", "i - j = n", "i - j = 2n + 2", "i - j = n + 1", "i - j = 0")
+            # One place beyond the operands follow digits of others: the separator missing before them tells.
+            end = (back(2, period),) if self.config.separator else ()
+            return *rhythm_relations(self.format), *end
         # Past the end of the shorter operand these relations hold for no key: "no digit there".
-        offsets = [f"offset(i) - offset(j) = {d} in segment {s}" for d in (-1, 0) for s in (0, 1)]
-        return (*offsets, "i - j = 0")
+        shifts = (-1, period - 1)
+        return *(f"offset(i) - offset(j) = {d} in segment {s}" for d in shifts for s in (0, 1)), back(0, period - 1)
+
+    @property
+    def src_verdict(self) -> str:
+        if self.config.order == "plain":
+            return "growing: the first digit written depends on a carry that any of the n digits may start."
+        if not self.ideal_relations:
+            return "unknown: whether the sum goes on is decided before the last digits are looked at."
+        return "constant: a digit needs two columns of the operands and the digit just written."
+
+    @property
+    def prompt_fields(self) -> tuple[Piece, ...]:
+        return Number("a", self.format), Number("b", self.format)
+
+    @property
+    def answer_fields(self) -> tuple[Piece, ...]:
+        return (Number("sum", self.format),)
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         widths = (scale[0], scale[-1])
         operands = draw_operands(widths, self.config.base, hard, rng)
+        start = self.draw_start(len(hard), rng)
+        if self.config.padding == "none":
+            for operand, width in zip(operands, widths, strict=True):
+                self.lead(operand[:, :width], rng)
+        places = self.columns(max(widths))
+        if places > max(widths):
+            operands = tuple(np.pad(operand, ((0, 0), (0, places - max(widths)))) for operand in operands)
         total = add_digits(*operands, self.config.base)
-        zero = ord("0")
-        a, b = (operand[:, :width] + zero for operand, width in zip(operands, widths, strict=True))
-        return assemble(a, "+", b, "="), total + zero
+        a, b = (
+            self.format.encode(operand[:, : self.columns(width)], start)
+            for operand, width in zip(operands, widths, strict=True)
+        )
+        return assemble(a, "+", b, "="), self.result(total, start)
 
-    def solve(self, a: str, b: str) -> str:
+    def difficulty(self, samples: Samples) -> np.ndarray:
+        """The number of carries. Each turns `base` in one column into 1 in the next, so that digits worth base - 1
+        are missing in the sum: no carry has to be followed, and the format does not matter.
+        """
+        given, written = (_VALUES.take(codes) @ np.ones(codes.shape[1]) for codes in (samples.prompts, samples.answers))
+        return ((given - written) / (self.config.base - 1)).astype(np.int32)
+
+    def solve(self, a: str, b: str) -> dict[str, str]:
         if self.config.widths == "equal" and len(a) != len(b):
             raise ValueError(
                 f"operands have {len(a)} and {len(b)} digits, but widths='equal' needs equal numbers; "
                 f"pad with zeros or use widths='unequal'"
             )
+        self.check_operand(a)
+        self.check_operand(b)
         base = self.config.base
-        return _digits(_integer(a, base) + _integer(b, base), base, 1 + max(len(a), len(b)))
+        total = to_integer(a, base) + to_integer(b, base)
+        return {"sum": self.padded(to_digits(total, base, 1 + max(len(a), len(b))))}
 
 
 def add_digits(a: np.ndarray, b: np.ndarray, base: int) -> np.ndarray:
     """Sums of numbers given as digits, least significant first: two (count, w) -> (count, w + 1), uint8.
 
-    Works on digits only, so no width overflows. No loop over digits either: the carry into column k comes
-    from the last column before it whose digits do not add up to base - 1 (such a column passes on whatever
-    comes in), and is 1 if that column's digits add up to `base` or more.
+    Works on digits only, so no width overflows. Few digits are added column by column. Many are without a loop: the
+    carry into column k comes from the last column before it whose digits do not add up to base - 1 (such a column
+    passes on whatever comes in), and is 1 if that column's digits add up to `base` or more.
     """
     count, width = a.shape
-    sums = np.zeros((count, width + 2), dtype=np.uint8)  # an empty column in front: digit 0 gets no carry
-    sums[:, 1:-1] = a + b
-    decides = np.where(sums[:, :-1] != base - 1, np.arange(width + 1), 0)
-    source = np.maximum.accumulate(decides, axis=1)
-    carries = np.take_along_axis(sums, source, axis=1) >= base
-    return (sums[:, 1:] + carries) % base
+    sums = np.zeros((width + 1, count), dtype=np.uint8)  # by columns: what belongs together lies together
+    np.add(a.T, b.T, out=sums[:-1])
+    if width <= _FEW:
+        for k in range(width):
+            sums[k + 1] += sums[k] >= base
+    else:
+        # Twice the number of the column, plus 1 if it carries: the largest so far is that of the last that decides.
+        decides = np.arange(2, 2 * width + 2, 2, dtype=np.min_scalar_type(2 * width + 1))[:, None] + (sums[:-1] >= base)
+        decides *= sums[:-1] != base - 1
+        np.maximum.accumulate(decides, axis=0, out=decides)
+        sums[1:] += (decides & 1).astype(np.uint8)
+    sums -= (sums >= base) * np.uint8(base)
+    return np.ascontiguousarray(sums.T)
 
 
 def draw_operands(
@@ -110,18 +153,24 @@ def draw_operands(
     count, width = len(hard), max(widths)
     column = np.arange(width)
     inside = [column < w for w in widths]
-    both = inside[0] & inside[1]
-    a, b = (rng.integers(0, base, size=(count, width), dtype=np.uint8) * mask for mask in inside)
-    kind = np.where(hard, rng.integers(0, 4, size=count), -1)
+    equal_widths = widths[0] == widths[1]  # then the masks, all True, are skipped
+    a, b = (rng.integers(0, base, size=(count, width), dtype=np.uint8) for _ in widths)
+    if not equal_widths:
+        a, b = a * inside[0], b * inside[1]
+    kind = np.where(hard, rng.integers(0, 4, size=count), 4)
 
-    chain = np.flatnonzero((kind == 0) | (kind == 1))
+    chain = np.flatnonzero(kind < 2)
     share = np.where(kind[chain] == 1, 1.0, rng.random(len(chain)))
     passes = rng.random((len(chain), width)) < share[:, None]
     nines = np.uint8(base - 1)
-    a[chain] = np.where(passes & ~inside[1], nines, a[chain])
-    b[chain] = np.where(passes & inside[1], nines - a[chain], b[chain])
-    a[chain, 0] = rng.integers(1, base, size=len(chain), dtype=np.uint8)
-    b[chain, 0] = base - a[chain, 0]
+    left, right = a[chain], b[chain]
+    if not equal_widths:
+        left = np.where(passes & ~inside[1], nines, left)
+        passes &= inside[1]
+    right = np.where(passes, nines - left, right)
+    left[:, 0] = rng.integers(1, base, size=len(chain), dtype=np.uint8)
+    right[:, 0] = base - left[:, 0]
+    a[chain], b[chain] = left, right
 
     short = np.flatnonzero(kind == 2)
     first_zero = rng.integers(0, width, size=len(short))
@@ -131,26 +180,5 @@ def draw_operands(
     b[short] *= kept | ~second
 
     equal = np.flatnonzero(kind == 3)
-    b[equal] = np.where(both, a[equal], b[equal])
+    b[equal] = a[equal] if equal_widths else np.where(inside[0] & inside[1], a[equal], b[equal])
     return a, b
-
-
-def _integer(digits: str, base: int) -> int:
-    """Digits, least significant first, -> Python integer."""
-    value = 0
-    for start in reversed(range(0, len(digits), _CHUNK)):
-        chunk = digits[start : start + _CHUNK]
-        value = value * base ** len(chunk) + int(chunk[::-1], base)
-    return value
-
-
-def _digits(value: int, base: int, width: int) -> str:
-    """Python integer -> its first `width` digits, least significant first."""
-    digits = []
-    for start in range(0, width, _CHUNK):
-        size = min(_CHUNK, width - start)
-        value, part = divmod(value, base**size)
-        for _ in range(size):
-            part, digit = divmod(part, base)
-            digits.append(str(digit))
-    return "".join(digits)

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,8 +24,13 @@ def ascii_codes(text: str) -> np.ndarray:
 def assemble(*parts: np.ndarray | str) -> np.ndarray:
     """Join columns of characters: arrays (count, k) of ASCII codes, and strings that repeat in every row."""
     count = next(len(part) for part in parts if not isinstance(part, str))
-    columns = [np.tile(ascii_codes(part), (count, 1)) if isinstance(part, str) else part for part in parts]
-    return np.concatenate(columns, axis=1, dtype=np.uint8, casting="unsafe")
+    columns = [ascii_codes(part)[None] if isinstance(part, str) else part for part in parts]
+    joined = np.empty((count, sum(column.shape[1] for column in columns)), dtype=np.uint8)
+    start = 0
+    for column in columns:
+        joined[:, start : start + column.shape[1]] = column
+        start += column.shape[1]
+    return joined
 
 
 def nearest(name: str, allowed: Sequence[str]) -> str:
@@ -129,6 +135,8 @@ class Task:
             scale. Index 0 is the token <bos>, then come prompt and answer; query i is the position whose next
             token is predicted; `offset(p)` is the distance of p from the last delimiter at or before it
             (<bos> counts as one), and segment s is the s-th field. Empty if no finite set is known.
+        src_verdict: whether the number of operators needed (SRC, relative to positional reads) stays
+            "constant" with the scale, is "growing" or "unknown": that word, a colon and the reason.
     """
 
     name: ClassVar[str]
@@ -137,6 +145,7 @@ class Task:
     vocabulary: str
     final_separator: str | None = None
     ideal_relations: tuple[str, ...] = ()
+    src_verdict: str = "unknown: no set of relations has been looked for."
 
     def __init__(self, **options: Any) -> None:
         allowed = [field.name for field in fields(self.Config)]
@@ -177,7 +186,7 @@ class Task:
         """All options with their values, JSON-ready."""
         return asdict(self.config)
 
-    @property
+    @cached_property
     def digest(self) -> int:
         """A 64-bit number made of the task's name and the options that differ from their defaults.
 
@@ -211,7 +220,28 @@ class Task:
             raise ValueError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
         hard = rng.random(count) < self.config.hard
         prompts, answers = self.rows(scale, hard, rng)
-        return Samples(prompts, answers, np.tile(np.array(scale, dtype=np.int64), (count, 1)))
+        return Samples(prompts, answers, np.repeat(np.array([self.hint(scale)], dtype=np.int64), count, axis=0))
+
+    def hint(self, scale: tuple[int, ...]) -> tuple[int, ...]:
+        """What the model is told at a scale: the characters that the scale rule counts.
+
+        That is the scale itself, unless the format spends another number of characters on it.
+        """
+        return scale
+
+    def difficulty(self, samples: Samples) -> np.ndarray:
+        """A small number for every row, larger where the row is harder: int32, (count,).
+
+        By default the number of characters of the answer, all of which must be right. A task overrides it with what
+        makes its own rows hard, and says so in its docstring; numbers of different tasks are not comparable.
+
+        Args:
+            samples: rows of one scale, as `sample` draws them.
+        """
+        answers = samples.answers
+        if answers.all():
+            return np.full(len(answers), answers.shape[1], dtype=np.int32)
+        return np.count_nonzero(answers, axis=1).astype(np.int32)
 
     def draw_scales(self, n_min: int, n_max: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """Scales with every hint uniform in [n_min, n_max], which must be a range: int64, (count, hints)."""
@@ -254,7 +284,7 @@ class Task:
         return parts
 
     def scale_of(self, prompt: str) -> tuple[int, ...]:
-        """The scale of a prompt, by the scale rule; ValueError if a delimiter is missing."""
+        """The hint that the scale rule reads off a prompt; ValueError if a delimiter is missing."""
         scale = []
         for start, end in self.scale_rule:
             first, last = -1 if start is None else prompt.find(start), prompt.find(end)

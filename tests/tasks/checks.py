@@ -76,12 +76,14 @@ def _read_into(table, task, scale, count, relations=None) -> bool:
     samples = task.sample(scale, count, np.random.default_rng([11, *scale]))
     frame = np.ones((count, 1), dtype=np.int64)
     tokens = np.concatenate([BOS * frame, samples.prompts, samples.answers, EOS * frame], axis=1)
+    if not tokens.all():  # answers of unequal length: <eos> follows the last character
+        tokens = np.take_along_axis(tokens, np.argsort(tokens == 0, axis=1, kind="stable"), axis=1)
     first = samples.prompts.shape[1]  # the last prompt character predicts the answer's first
-    keys = _keys(task, scale, relations or task.ideal_relations, tokens[0], first)
+    keys = _keys(task, task.hint(scale), relations or task.ideal_relations, tokens[0], first)
     read = np.where(keys >= 0, tokens[:, keys], NOTHING)  # (count, queries, relations)
     wanted = tokens[:, first + 1 :]
     for reads, token in zip(read.reshape(-1, read.shape[2]).tolist(), wanted.ravel().tolist(), strict=True):
-        if table.setdefault(tuple(reads), token) != token:
+        if token and table.setdefault(tuple(reads), token) != token:
             return False
     return True
 
@@ -103,10 +105,25 @@ def _keys(task, scale, relations, row, first) -> np.ndarray:
     for column, text in enumerate(relations):
         equation, _, segment = text.partition(" in segment ")
         allowed = segments[int(segment)] if segment else range(len(row))
-        code = compile(re.sub(r"(\d)([a-z])", r"\1 * \2", equation).replace("=", "=="), text, "eval")
+        equation = re.sub(r"(\d)([a-z])", r"\1 * \2", equation)
+        if not segment:
+            keys[:, column] = _solved(equation, names, np.arange(first, len(row) - 1))
+            continue
+        code = compile(equation.replace("=", "=="), text, "eval")
         for query in range(first, len(row) - 1):
             held = [key for key in range(query + 1) if key in allowed and eval(code, {**names, "i": query, "j": key})]
             assert len(held) <= 1, f"{text} reads several keys"
             if held:
                 keys[query - first, column] = held[0]
     return keys
+
+
+def _solved(equation: str, names: dict, queries: np.ndarray) -> np.ndarray:
+    """The key that a linear equation in i and j names for each query: -1 where there is none in 0..i."""
+    left, right = equation.split("=")
+    code = compile(f"({left}) - ({right})", equation, "eval")
+    at_0, at_1 = (eval(code, {**names, "i": queries, "j": j}) + 0 * queries for j in (0, 1))
+    slope = at_1 - at_0
+    assert slope.all(), f"{equation} names no key"
+    keys, rest = np.divmod(-at_0, slope)
+    return np.where((rest == 0) & (keys >= 0) & (keys <= queries), keys, -1)

@@ -7,6 +7,7 @@ from hf_lengthgen.tasks import get_task
 from hf_lengthgen.tasks.addition import add_digits, draw_operands
 
 from .checks import assert_answers_right, assert_relations_hold, golden, relations_determine
+from .format_contract import FormatContract
 
 PAIRS = [(m, n) for m in range(1, 6) for n in range(1, 6)]
 
@@ -149,3 +150,60 @@ def test_options_are_checked(options, message):
 @pytest.mark.parametrize(("widths", "expected"), [("equal", "a5f787e1f6f1fc33"), ("unequal", "a5f787e1f6f1fc33")])
 def test_rows_are_the_same_everywhere(widths, expected):
     assert golden(get_task("addition", widths=widths)) == expected
+
+
+class TestFormats(FormatContract):
+    """The formats besides the default one."""
+
+    name = "addition"
+    variants = [
+        {"padding": "none"},
+        {"order": "plain", "padding": "none", "widths": "unequal", "index_hints": "random"},
+        {"base": 3, "index_hints": "fixed", "separator": ","},
+    ]
+    scales = [1, 2, 7, 20, 100]
+    large, large_rows = [1000], 100
+    ragged = True
+    examples = [
+        ({}, "321+654=", "9750"),
+        ({"padding": "none"}, "321+654=", "975"),
+        ({"order": "plain"}, "123+456=", "0579"),
+        ({"padding": "fixed", "width": 5}, "32100+65400=", "975000"),
+        ({"index_hints": "fixed"}, "a3b2c1+a6b5c4=", "a9b7c5d0"),
+        ({"index_hints": "random", "order": "plain", "separator": "_"}, "Z9_Y9+Z0_Y1=", "a1_Z0_Y0"),
+    ]
+    digests = [
+        ({"padding": "none"}, "a326c32016c14cd4"),
+        ({"padding": "fixed", "width": 23}, "95643cfcb701e33b"),
+        ({"index_hints": "random", "separator": ",", "order": "plain"}, "91d924c25c3f54fd"),
+    ]
+    bad_options = [({"order": "plian"}, "did you mean 'plain'")]
+    bad_prompts = [
+        ({"padding": "none"}, "320+654=", "starts with a zero"),
+        ({"padding": "fixed", "width": 5}, "321+654=", "has 3 digits.*width=5"),
+        ({"index_hints": "fixed"}, "a3b2+b6c5=", "different letters"),
+        ({"separator": ","}, "3,2+65=", "is not a number of base 10 in the format '2,1,0'"),
+    ]
+    relations = [
+        ({"base": 2, "padding": "none"}, list(range(1, 9)), [30]),
+        ({"base": 2, "padding": "none", "widths": "unequal"}, PAIRS, [(30, 3), (3, 30)]),
+        ({"base": 2, "padding": "fixed", "width": 30}, [1, 4, 30], [30]),
+        ({"base": 2, "separator": ","}, list(range(1, 9)), [30]),
+        ({"base": 2, "separator": ",", "widths": "unequal"}, PAIRS, [(30, 3), (3, 30)]),
+        ({"base": 2, "index_hints": "fixed", "separator": ","}, list(range(1, 9)), []),
+        ({"base": 2, "index_hints": "fixed", "separator": ",", "widths": "unequal"}, PAIRS, []),
+    ]
+
+
+@pytest.mark.parametrize("widths", ["equal", "unequal"])
+def test_the_relations_with_index_hints_never_contradict_each_other(widths):
+    # 52 letters make new entries as numbers grow: no contradiction, but not all are seen at small scales.
+    task = get_task("addition", base=2, index_hints="fixed", separator=",", widths=widths)
+    small, large = (range(1, 9), [30]) if widths == "equal" else (PAIRS, [(30, 3), (3, 30)])
+    assert_relations_hold(task, small=small, large=large, all_seen=False)
+
+
+@pytest.mark.parametrize("options", [{"order": "plain"}, {"padding": "none", "index_hints": "fixed"}])
+def test_formats_without_a_known_set_of_relations(options):
+    task = get_task("addition", **options)
+    assert task.ideal_relations == () and not task.src_verdict.startswith("constant")
