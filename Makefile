@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/lengthgen train --config addition/lbpe --seed $(SEED) --output_dir demo/seed$(SEED)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -1,4 +1,4 @@
-"""The command line: `lengthgen train | evaluate | report | tasks | positions`.
+"""The command line: `lengthgen train | evaluate | report | tasks | data | positions`.
 
 Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
 until a command needs them, so that --help is quick.
@@ -109,7 +109,37 @@ def _parser() -> _Parser:
     tasks.add_argument("--n", default="5", metavar="N", help="scale of the examples, such as 5 or 3x7 (default: 5)")
     tasks.add_argument("--count", type=int, default=5, help="number of examples (default: 5)")
     tasks.add_argument("--seed", type=int, default=0, help="seed of the examples (default: 0)")
+    tasks.add_argument("--markdown", action="store_true", help="the list as Markdown, with an example each")
     tasks.set_defaults(run=_tasks)
+
+    data = commands.add_parser(
+        "data",
+        help="write a data set of a task: Parquet files with a card",
+        description="`data export TASK` writes a folder that `datasets.load_dataset` reads, and a card for it.",
+        epilog="Options of the task: --task_options.NAME VALUE",
+    )
+    data.add_argument("action", choices=["export"])
+    data.add_argument("task", help="name of a task")
+    data.add_argument("--output_dir", required=True, metavar="FOLDER", help="where to; must not exist, or be empty")
+    data.add_argument(
+        "--rows",
+        nargs="+",
+        default=["10000"],
+        metavar="ROWS",
+        help="a number, divided into 80, 10 and 10%% (default: 10000), or train=ROWS validation=ROWS test=ROWS",
+    )
+    data.add_argument("--seed", type=int, default=0, help="seed of the rows (default: 0)")
+    data.add_argument("--n_min", default="1", metavar="N", help="smallest scale, such as 1 or 1x2 (default: 1)")
+    data.add_argument("--n_max", default="12", metavar="N", help="largest scale, such as 12 or 12x4 (default: 12)")
+    data.add_argument("--length_weights", nargs="+", metavar="N=WEIGHT", help="how often each n (default: uniform)")
+    data.add_argument("--curriculum", nargs="+", metavar="ROW=N", help="n_max from this row on, such as 0=4 8192=12")
+    data.add_argument("--priming_share", type=float, default=0.0, metavar="SHARE", help="share of long rows")
+    data.add_argument(
+        "--priming_n", nargs="+", type=int, metavar="N", help="their n, or its smallest and largest value"
+    )
+    data.add_argument("--shard_rows", type=int, default=1_000_000, help="rows of a file (default: 1000000)")
+    data.add_argument("--license", default="apache-2.0", help="licence, as the Hub spells it (default: apache-2.0)")
+    data.set_defaults(run=_data)
 
     positions = commands.add_parser("positions", help="list the position embeddings and what each can do")
     positions.set_defaults(run=_positions)
@@ -201,12 +231,17 @@ def _report(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 
 
 def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    import numpy as np
-
     from .tasks import get_task, list_tasks
     from .training.values import convert
 
     options = _task_options(rest)
+    if chosen.markdown:
+        if chosen.action != "list" or options:
+            raise ValueError("tasks --markdown describes all tasks; it takes no name and no options.")
+        from .gallery import markdown
+
+        print(markdown(), end="")
+        return
     if chosen.action == "list":
         for name in list_tasks():
             print(get_task(name).describe().splitlines()[0])
@@ -217,10 +252,44 @@ def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     (n,) = convert([chosen.n], list, "--n", scales=True)
     if chosen.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {chosen.seed}.")
-    samples = task.sample(n, chosen.count, np.random.default_rng(chosen.seed))
-    print(task.describe())
-    for prompt, answer in zip(samples.prompt_strings(), samples.answer_strings(), strict=True):
-        print(f"  {prompt} -> {answer}")
+    from .gallery import show
+
+    print(show(task, n, chosen.count, chosen.seed))
+
+
+def _data(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    from .data.publish import export
+    from .training.values import convert
+
+    def pairs(words: list[str] | None, name: str, key: Any, value: Any) -> dict | None:
+        """`["0=4", "100=8"]` -> {0: 4, 100: 8}."""
+        if words is None:
+            return None
+        parts = [word.partition("=") for word in words]
+        if any(not equals for _, equals, _ in parts):
+            raise ValueError(f"--{name} takes words like 1=2, got {' '.join(words)!r}.")
+        return {convert(left, key, f"--{name}"): convert(right, value, f"--{name}") for left, _, right in parts}
+
+    single = len(chosen.rows) == 1 and "=" not in chosen.rows[0]
+    rows = convert(chosen.rows[0], int, "--rows") if single else pairs(chosen.rows, "rows", str, int)
+    n_min, n_max = convert([chosen.n_min, chosen.n_max], list, "--n_min or --n_max", scales=True)
+    priming = chosen.priming_n
+    folder = export(
+        chosen.output_dir,
+        chosen.task,
+        rows=rows,
+        seed=chosen.seed,
+        shard_rows=chosen.shard_rows,
+        license=chosen.license,
+        n_min=n_min,
+        n_max=n_max,
+        length_weights=pairs(chosen.length_weights, "length_weights", int, float),
+        curriculum=pairs(chosen.curriculum, "curriculum", int, int),
+        priming_share=chosen.priming_share,
+        priming_n=priming[0] if priming and len(priming) == 1 else priming,
+        **_task_options(rest),
+    )
+    print(f"{folder}: {', '.join(sorted(path.name for path in (folder / 'data').iterdir()))}, README.md")
 
 
 def _positions(chosen: argparse.Namespace, rest: list[str], command: str) -> None:

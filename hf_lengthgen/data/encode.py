@@ -4,7 +4,15 @@ import numpy as np
 
 from ..tasks import Samples
 
+PAD, BOS, EOS, UNK = SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")  # tokens 0 to 3
 IGNORED = -100  # the label that torch's cross entropy leaves out
+
+
+def vocabulary_table(vocabulary: str) -> np.ndarray:
+    """ASCII code -> token id in the order of `build_tokenizer`, int64 (256,): 4, 5, ...; 3, <unk>, elsewhere."""
+    table = np.full(256, SPECIAL_TOKENS.index(UNK), dtype=np.int64)
+    table[list(vocabulary.encode("ascii"))] = len(SPECIAL_TOKENS) + np.arange(len(vocabulary))
+    return table
 
 
 def encode(samples: Samples, table: np.ndarray, bos: int, eos: int, pad: int) -> dict[str, np.ndarray]:
@@ -65,7 +73,7 @@ def _framed(codes: np.ndarray, table: np.ndarray, bos: int, eos: int | None = No
     """Token ids (count, 1 + width [+ 1]) of codes (count, width): <bos> in front, <eos>, if given, behind."""
     ids = np.empty((len(codes), codes.shape[1] + (1 if eos is None else 2)), dtype=np.int64)
     ids[:, 0] = bos
-    ids[:, 1 : 1 + codes.shape[1]] = table[codes]
+    ids[:, 1 : 1 + codes.shape[1]] = table.take(codes)
     if eos is not None:
         ids[:, -1] = eos
     return ids

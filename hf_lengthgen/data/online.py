@@ -1,12 +1,15 @@
 """Training batches drawn on the fly, each a pure function of (seed, step)."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import Samples, Task
-from ..tasks.task import check_integer
+from ..tasks.task import Scale, check_integer
 from .encode import encode
+from .lengths import Lengths
 from .tokenizer import character_table, check_characters
 
 ONLINE = 0  # the stream of random numbers; stored splits use 1, 2, 3 (see builder.py)
@@ -21,11 +24,13 @@ class OnlineBatches:
     Args:
         task: the task.
         tokenizer: from `build_tokenizer(task)`.
-        n_min, n_max: every hint of a scale is uniform in [n_min, n_max].
+        n_min, n_max: by default every hint of a scale is uniform in [n_min, n_max].
         batch_size: rows of a global batch, over all processes.
         groups: a batch is made of this many groups of equal size; the rows of a group share one scale, so
             that a relative position bias is the same for all of them.
         seed: integer >= 0.
+        **lengths: length_weights, curriculum, priming_share, priming_n, see `Lengths`. A curriculum counts steps, and
+            of the groups, not the rows, a share is priming.
 
     Raises:
         ValueError: `groups` does not divide `batch_size`, a bad range, or the tokenizer lacks characters of
@@ -36,20 +41,21 @@ class OnlineBatches:
         self,
         task: Task,
         tokenizer: PreTrainedTokenizerFast,
-        n_min: int,
-        n_max: int,
+        n_min: Scale,
+        n_max: Scale,
         batch_size: int,
         groups: int = 1,
         seed: int = 0,
+        **lengths: Any,
     ) -> None:
-        task.draw_scales(n_min, n_max, 0, np.random.default_rng(0))  # checks the range
+        self.lengths = Lengths(n_min, n_max, **lengths)
+        self.lengths.check(task)
         check_characters(task.vocabulary, tokenizer)
         for name, value, least in (("batch_size", batch_size, 1), ("groups", groups, 1), ("seed", seed, 0)):
             check_integer(name, value, least)
         if batch_size % groups:
             raise ValueError(f"groups must divide batch_size, got batch_size={batch_size}, groups={groups}")
-        self.task, self.n_min, self.n_max = task, n_min, n_max
-        self.batch_size, self.groups, self.seed = batch_size, groups, seed
+        self.task, self.batch_size, self.groups, self.seed = task, batch_size, groups, seed
         self.table = character_table(tokenizer)
         self.specials = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
 
@@ -57,7 +63,7 @@ class OnlineBatches:
         """The rows of the global batch of a step, group after group."""
         check_integer("step", step, 0)
         rng = np.random.default_rng([self.seed, self.task.digest, ONLINE, step])
-        scales = self.task.draw_scales(self.n_min, self.n_max, self.groups, rng)
+        scales = self.lengths.draw(self.task, self.groups, rng, at=step)
         size = self.batch_size // self.groups
         return Samples.concatenate([self.task.sample(tuple(scale), size, rng) for scale in scales])
 

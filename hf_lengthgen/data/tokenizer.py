@@ -7,8 +7,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import Task
-
-PAD, BOS, EOS, UNK = SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
+from .encode import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 
 
 def build_tokenizer(task_or_vocabulary: Task | str) -> PreTrainedTokenizerFast:

@@ -99,8 +99,9 @@ class Addition(NumberTask):
         """The number of carries. Each turns `base` in one column into 1 in the next, so that digits worth base - 1
         are missing in the sum: no carry has to be followed, and the format does not matter.
         """
-        given, written = (_VALUES.take(codes) @ np.ones(codes.shape[1]) for codes in (samples.prompts, samples.answers))
-        return ((given - written) / (self.config.base - 1)).astype(np.int32)
+        codes = np.concatenate([samples.prompts, samples.answers], axis=1)
+        signs = np.repeat([1.0, -1.0], [samples.prompts.shape[1], samples.answers.shape[1]])
+        return (_VALUES.take(codes) @ signs / (self.config.base - 1)).astype(np.int32)
 
     def solve(self, a: str, b: str) -> dict[str, str]:
         if self.config.widths == "equal" and len(a) != len(b):
@@ -163,7 +164,7 @@ def draw_operands(
     share = np.where(kind[chain] == 1, 1.0, rng.random(len(chain)))
     passes = rng.random((len(chain), width)) < share[:, None]
     nines = np.uint8(base - 1)
-    left, right = a[chain], b[chain]
+    left, right = a.take(chain, axis=0), b.take(chain, axis=0)
     if not equal_widths:
         left = np.where(passes & ~inside[1], nines, left)
         passes &= inside[1]

@@ -9,35 +9,73 @@ from hf_lengthgen.data.builder import (
     BLOCK,
     FEATURES,
     TaskBuilder,
+    block_drawn,
     block_rows,
-    block_samples,
-    samples_table,
+    drawn_table,
     source_digest,
 )
-from hf_lengthgen.tasks import Samples, get_task
+from hf_lengthgen.data.encode import encode
+from hf_lengthgen.data.lengths import Lengths
+from hf_lengthgen.data.splits import Drawn
+from hf_lengthgen.data.tokenizer import build_tokenizer, character_table
+from hf_lengthgen.tasks import get_task
 from hf_lengthgen.tasks.copy import Copy
 
+from .ragged import RaggedEcho
 
-def test_the_table_holds_the_strings():
-    task = get_task("addition", widths="unequal")
+
+def drawn(task, scales, count, order=None):
+    """`count` rows of each scale, in this order."""
     rng = np.random.default_rng(0)
-    samples = Samples.concatenate([task.sample(n, 5, rng) for n in [(3, 9), (1, 1), (8, 2)]])
-    table = samples_table(samples)
+    parts = [task.sample(scale, count, rng) for scale in scales]
+    order = np.arange(count * len(parts)) if order is None else np.array(order)
+    return Drawn(parts, np.array([task.expand(scale) for scale in scales]), order)
+
+
+@pytest.mark.parametrize(
+    ("task", "scales"),
+    [
+        (get_task("addition", widths="unequal"), [(3, 9), (1, 1), (8, 2)]),
+        (RaggedEcho(), [1, 4, 9]),
+    ],
+)
+def test_the_table_holds_the_rows(task, scales):
+    rows = drawn(task, scales, 5, order=[14, 0, 3, 3, 7, 12, 1, 6])
+    table = drawn_table(task, rows)
     assert datasets.Features.from_arrow_schema(table.schema) == FEATURES
     table.validate(full=True)
-    columns = table.to_pydict()
+    columns, samples = table.to_pydict(), rows.samples()
     assert columns["prompt"] == samples.prompt_strings()
     assert columns["answer"] == samples.answer_strings()
     assert columns["text"] == [p + a for p, a in zip(columns["prompt"], columns["answer"], strict=True)]
     assert columns["scale_hint"] == samples.scales.tolist()
-    assert columns["n"] == [max(hint) for hint in columns["scale_hint"]]
+    assert columns["n"] == [max(task.expand(scales[k // 5])) for k in rows.order]
+    tokenizer = build_tokenizer(task)
+    batch = encode(samples, character_table(tokenizer), 1, 2, 0)
+    for tokens, mask, ids, labels in zip(
+        columns["tokens"], columns["answer_mask"], batch["input_ids"], batch["labels"], strict=True
+    ):
+        assert tokens == ids[: len(tokens)].tolist() and not ids[len(tokens) :].any()
+        assert mask == (labels[: len(mask)] != -100).tolist() and len(mask) == len(tokens)
+
+
+def test_the_difficulty_is_that_of_the_task():
+    rows = drawn(get_task("addition"), [2, 5], 50, order=np.random.default_rng(0).permutation(100))
+    table = drawn_table(get_task("addition"), rows).to_pydict()
+    for prompt, difficulty in zip(table["prompt"], table["difficulty"], strict=True):
+        a, b = prompt[:-1].split("+")
+        carries = [int(a[: k + 1][::-1]) + int(b[: k + 1][::-1]) >= 10 ** (k + 1) for k in range(len(a))]
+        assert difficulty == sum(carries)
+    task = RaggedEcho()
+    table = drawn_table(task, drawn(task, [3, 9], 20)).to_pydict()
+    assert table["difficulty"] == [len(answer) for answer in table["answer"]]
 
 
 def test_blocks_differ_by_every_argument():
     task = get_task("copy")
     changes = [{}, {"seed": 1}, {"block": 1}, {"split": "test"}, {"task": get_task("copy", hard=0.5)}]
-    base = {"task": task, "split": "train", "seed": 0, "n_min": 12, "n_max": 12, "block": 0}
-    prompts = [block_samples(**{**base, **change}).prompts for change in changes]
+    base = {"task": task, "split": "train", "seed": 0, "lengths": Lengths(12, 12), "block": 0}
+    prompts = [block_drawn(**{**base, **change}).samples().prompts for change in changes]
     assert {len(rows) for rows in prompts} == {BLOCK}
     for k, one in enumerate(prompts):
         assert all((one == other).all(axis=1).sum() < 20 for other in prompts[:k])
@@ -63,12 +101,12 @@ def test_the_source_digest_of_a_class_without_a_file():
 
 
 def test_a_column_beyond_arrows_limit_is_refused(monkeypatch):
-    samples = get_task("copy").sample(4, 3, np.random.default_rng(0))
-    monkeypatch.setattr(builder, "_MAX_BYTES", 3 * 9)
-    samples_table(samples)
-    monkeypatch.setattr(builder, "_MAX_BYTES", 3 * 9 - 1)
-    with pytest.raises(ValueError, match="3 rows of 9 characters exceed an Arrow column of 26 bytes"):
-        samples_table(samples)
+    rows = drawn(get_task("copy"), [4], 3)
+    monkeypatch.setattr(builder, "_MAX_BYTES", 3 * 11)  # <bos>, 9 characters, <eos>
+    drawn_table(get_task("copy"), rows)
+    monkeypatch.setattr(builder, "_MAX_BYTES", 3 * 11 - 1)
+    with pytest.raises(ValueError, match="3 rows of 11 characters exceed an Arrow column of 32 bytes"):
+        drawn_table(get_task("copy"), rows)
 
 
 def test_blocks_shrink_at_long_scales():

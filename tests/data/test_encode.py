@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hf_lengthgen.data.encode import encode, encode_prompts
+from hf_lengthgen.data.encode import encode, encode_prompts, vocabulary_table
 from hf_lengthgen.data.tokenizer import build_tokenizer, character_table
-from hf_lengthgen.tasks import Samples, get_task
+from hf_lengthgen.tasks import Samples, get_task, list_tasks
 
 PAD, BOS, EOS = 0, 1, 2
 
@@ -71,3 +71,9 @@ def test_no_rows():
     table = character_table(build_tokenizer("abc="))
     assert encode(samples, table, BOS, EOS, PAD)["input_ids"].shape[0] == 0
     assert encode_prompts(samples, table, BOS, PAD)["input_ids"].shape[0] == 0
+
+
+@pytest.mark.parametrize("name", list_tasks())
+def test_the_table_of_a_vocabulary_is_that_of_its_tokenizer(name):
+    vocabulary = get_task(name).vocabulary
+    assert np.array_equal(vocabulary_table(vocabulary), character_table(build_tokenizer(vocabulary)))

@@ -1,16 +1,20 @@
 import hashlib
 import itertools
+import json
 
 import datasets
 import numpy as np
+import psutil
 import pytest
 
 from hf_lengthgen.data.builder import BLOCK
 from hf_lengthgen.data.load_dataset import load_dataset
+from hf_lengthgen.data.tokenizer import build_tokenizer
 from hf_lengthgen.tasks import Task, get_task, list_tasks
 from hf_lengthgen.tasks.task import assemble
 
 SPLITS = ("train", "validation", "test")
+COLUMNS = ["prompt", "answer", "text", "tokens", "answer_mask", "n", "scale_hint", "difficulty"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,16 +27,21 @@ def no_progress_bars():
 @pytest.mark.parametrize("name", list_tasks())
 def test_rows_are_right(name, tmp_path):
     task = get_task(name)
-    dataset = load_dataset(name, n_min=3, n_max=9, rows=200, cache_dir=tmp_path)
+    dataset = load_dataset(name, n_min=5, n_max=11, rows=200, cache_dir=tmp_path)
     assert isinstance(dataset, datasets.Dataset)
-    assert dataset.column_names == ["prompt", "answer", "text", "n", "scale_hint"]
+    assert dataset.column_names == COLUMNS
     assert len(dataset) == 200
+    tokenizer = build_tokenizer(task)
     for row in dataset:
         assert task.answer(row["prompt"]) == row["answer"]
         assert row["text"] == row["prompt"] + row["answer"]
         assert list(task.scale_of(row["prompt"])) == row["scale_hint"]
-        assert row["n"] == max(row["scale_hint"])
-    assert set(dataset["n"]) == set(range(3, 10))
+        assert row["tokens"] == [*tokenizer(row["text"]).input_ids, tokenizer.eos_token_id]
+        learned = 1 + len(row["answer"])
+        assert row["answer_mask"] == [False] * (len(row["tokens"]) - learned) + [True] * learned
+        assert row["difficulty"] >= 0
+    assert set(dataset["n"]) <= set(range(5, 12))
+    assert task.hints > 1 or set(dataset["n"]) == set(range(5, 12))
 
 
 def test_two_hints(tmp_path):
@@ -61,6 +70,18 @@ def test_streaming_gives_the_same_rows(tmp_path):
     assert stream.num_shards == 2
     assert list(stream) == stored.to_list()
     assert not list((tmp_path / "stream").rglob("*.arrow"))
+
+
+@pytest.mark.parametrize("rows", [200_000, pytest.param(10_000_000, marks=pytest.mark.slow)])
+def test_streaming_needs_no_more_memory_for_more_rows(rows, tmp_path):
+    stream = load_dataset("addition", rows=rows, streaming=True, cache_dir=tmp_path).with_format("arrow")
+    process, seen, used = psutil.Process(), 0, []
+    for batch in stream.iter(BLOCK):
+        seen += len(batch)
+        used.append(process.memory_info().rss)
+    assert seen == rows
+    warm = len(used) // 5
+    assert max(used[warm:]) - used[warm] < 16 * 2**20  # a block has less than 1 MB, 10 M rows 1.8 GB
 
 
 def test_a_second_call_reads_the_cache(tmp_path):
@@ -98,9 +119,12 @@ def test_neighbouring_seeds_share_no_more_rows_than_chance(tmp_path):
 
 
 def test_rows_are_the_same_everywhere(tmp_path):
-    rows = load_dataset("addition", rows=500, seed=5, cache_dir=tmp_path)["text"]
+    dataset = load_dataset("addition", rows=500, seed=5, cache_dir=tmp_path)
+    rows = dataset["text"]
     assert rows[0] == "324113195016+691849526938=9169527120541"
     assert hashlib.blake2b("\n".join(rows).encode(), digest_size=8).hexdigest() == "549d34454c25b058"
+    other = [[row[column] for column in COLUMNS if column != "text"] for row in dataset]
+    assert hashlib.blake2b(json.dumps(other).encode(), digest_size=8).hexdigest() == "21ce5f66f27d9abb"
 
 
 def test_a_task_in_place_of_a_name(tmp_path):

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hf_lengthgen.data.splits import SHARES, SPLITS, prompt_hash, sample_split, split_of
+from hf_lengthgen.data.splits import SHARES, SPLITS, draw_split, prompt_hash, sample_split, split_of
 from hf_lengthgen.tasks import get_task, list_tasks
 
 MASK = 2**64 - 1
@@ -57,6 +57,19 @@ def test_rows_have_the_scales_asked_for_and_are_in_the_split(name, split):
     assert np.array_equal(samples.scales, scales)
     assert (split_of(samples.prompts) == SPLITS.index(split)).all()
     assert [task.answer(prompt) for prompt in samples.prompt_strings()] == samples.answer_strings()
+
+
+@pytest.mark.parametrize("scales", [[[9, 5], [5, 9], [9, 5], [7, 7]], [[400, 5], [5, 400], [400, 5]]])
+def test_rows_are_kept_scale_by_scale(scales):
+    task, scales = get_task("addition", widths="unequal"), np.array(scales)
+    drawn = draw_split(task, "train", scales, np.random.default_rng(0))
+    assert drawn.scales.tolist() == np.unique(scales, axis=0).tolist()
+    for part, scale in zip(drawn.parts, drawn.scales, strict=True):
+        assert (part.scales == scale).all() and part.prompts.all()
+    samples = drawn.samples()
+    assert len(drawn) == len(scales) and np.array_equal(samples.scales, scales)
+    assert np.array_equal(drawn.head(2).samples().scales, scales[:2])
+    assert len(set(samples.prompt_strings())) == len(scales)
 
 
 def test_few_prompts_repeat_and_stay_in_their_split():
