@@ -142,6 +142,7 @@ def _parser() -> _Parser:
     data.set_defaults(run=_data)
 
     positions = commands.add_parser("positions", help="list the position embeddings and what each can do")
+    positions.add_argument("--markdown", action="store_true", help="the page docs/positions.md")
     positions.set_defaults(run=_positions)
     return parser
 
@@ -294,16 +295,9 @@ def _data(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 
 def _positions(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     _nothing_more(rest)
-    from .model.configuration_lengthgen import LengthGenConfig
-    from .model.position_registry import get_position_embedding, list_position_embeddings
+    from .positions_page import positions_markdown, positions_table
 
-    rows = []
-    for name in list_position_embeddings():
-        embedding = get_position_embedding(name)
-        config = LengthGenConfig(position_embedding=name)
-        can = dataclasses.asdict(embedding.build(config, 0 if embedding.per_layer else None).capabilities)
-        rows.append([name, *("yes" if value else "-" for value in can.values())])
-    print(_columns([["embedding", *(key.replace("_", " ") for key in can)], *rows]))
+    print(positions_markdown() if chosen.markdown else _columns(positions_table()), end="" if chosen.markdown else "\n")
 
 
 # ------------------------------------------------------------------------------------------------- helpers

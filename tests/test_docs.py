@@ -30,6 +30,16 @@ def test_links_lead_somewhere(page):
         assert (ROOT / target).exists() or "complement" in target, target
 
 
+# ---- docs/positions.md
+
+
+def test_positions_md_is_current(capsys):
+    assert main(["positions", "--markdown"]) == 0
+    rendered = capsys.readouterr().out
+    written = (ROOT / "docs" / "positions.md").read_text(encoding="utf-8")
+    assert written == rendered, "render it anew: lengthgen positions --markdown > docs/positions.md"
+
+
 # ---- docs/tasks.md
 
 

@@ -14,6 +14,7 @@ class Copy(StringTask):
 
     name = "copy"
     ideal_relations = ("i - j = n",)
+    src_verdict = "constant: every symbol is read n places back."
 
     def rewrite(self, symbols: np.ndarray) -> np.ndarray:
         return symbols

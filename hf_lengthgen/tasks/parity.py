@@ -42,6 +42,12 @@ class Parity(Task):
     def ideal_relations(self) -> tuple[str, ...]:
         return ("i - j = n", "i - j = 0", "i - j = 1") if self.config.cot else ()
 
+    @property
+    def src_verdict(self) -> str:
+        if self.config.cot:
+            return "constant: each step reads one bit, n places back, and the parity just written."
+        return "growing: the answer depends on all n bits, and a positional read brings one."
+
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         bits = draw_symbols(scale[0], 2, hard, rng)
         running = np.bitwise_xor.accumulate(bits, axis=1) + ord("0")

@@ -14,6 +14,7 @@ class Reverse(StringTask):
 
     name = "reverse"
     ideal_relations = ("i + j = 2n + 1",)
+    src_verdict = "constant: one mirrored read, i + j = 2n + 1."
 
     def rewrite(self, symbols: np.ndarray) -> np.ndarray:
         return symbols[:, ::-1]

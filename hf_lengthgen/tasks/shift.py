@@ -32,6 +32,7 @@ class Shift(StringTask):
 
     name = "shift"
     Config = ShiftConfig
+    src_verdict = "constant: one read before the string's end and one after it."
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:

@@ -40,6 +40,21 @@ def test_future_tokens_change_nothing(case, model):
     assert not torch.equal(before[:, 11:], after[:, 11:])
 
 
+def test_the_capability_record_is_true_of_parameters_and_hint(case, model):
+    """The other cells are what the rest of this file checks."""
+    modules = model.position_modules()
+    has_parameters = any(True for module in modules for _ in module.parameters())
+    assert modules[0].capabilities.learned_parameters == has_parameters
+    if case.scale_hint != "none":
+        other = case.model(scale_hint="input", scale_rule=None)
+        ids = case.prompts(rows=1)
+        boundaries = torch.tensor([[[0, 3], [3, 6]]])[:, : case.hints]
+        one, two = (
+            other(ids, scale_hint=torch.full((1, case.hints), n), scale_boundaries=boundaries).logits for n in (2, 4)
+        )
+        assert type(other.position_modules()[0]).takes_scale_hint and not torch.equal(one, two)
+
+
 def test_every_parameter_learns(case, model):
     ids = case.prompts()
     model.train()

@@ -43,3 +43,8 @@ def test_both_answers_are_equally_likely():
 @pytest.mark.parametrize(("cot", "expected"), [(True, "1cdd28b2b0c664a9"), (False, "46d9b2a5c17380d7")])
 def test_rows_are_the_same_everywhere(cot, expected):
     assert golden(get_task("parity", cot=cot)) == expected
+
+
+def test_the_verdict_follows_the_chain_of_thought():
+    assert get_task("parity").src_verdict.startswith("constant: ")
+    assert get_task("parity", cot=False).src_verdict.startswith("growing: ")
