@@ -58,3 +58,9 @@ def test_commands_and_recipes_named_exist():
         assert (ROOT / "recipes" / "configs" / f"{config}.yaml").is_file(), config
     for target in re.findall(r"\bmake ([a-z-]+)", README):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
+
+
+def test_the_number_of_embeddings_is_right():
+    from hf_lengthgen import list_position_embeddings
+
+    assert f"{len(list_position_embeddings())} position embeddings" in README

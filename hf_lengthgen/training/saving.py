@@ -76,19 +76,30 @@ def read_training(folder: Path) -> tuple[TrainingConfig, History]:
 
 
 def load_weights(folder: Path) -> tuple[Any, Any]:
-    """Model (evaluation mode, on the GPU if there is one) and tokenizer. ValueError: a foreign model."""
+    """Model (evaluation mode, on the GPU if there is one) and tokenizer.
+
+    ValueError, one line: a damaged or incomplete folder, or a foreign model.
+    """
     import torch
     from transformers import AutoTokenizer
 
     from ..model.configuration_lengthgen import LengthGenConfig
     from ..model.modeling_lengthgen import LengthGenForCausalLM
 
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as problem:
+        raise ValueError(f"The model in {folder} cannot be loaded: config.json is no configuration.") from problem
     if kind != LengthGenConfig.model_type:
         raise ValueError(f"{folder} holds a model of type {kind!r}, not {LengthGenConfig.model_type!r}.")
-    with _no_bars():
-        model = LengthGenForCausalLM.from_pretrained(folder).eval()
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), AutoTokenizer.from_pretrained(folder)
+    try:
+        with _no_bars():
+            model = LengthGenForCausalLM.from_pretrained(folder).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except Exception as problem:  # a damaged tokenizer.json raises a bare Exception
+        reason = str(problem).strip().partition("\n")[0]
+        raise ValueError(f"The model in {folder} cannot be loaded: {reason}") from problem
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 def check_fits(model: Any, tokenizer: Any, task: Any) -> None:

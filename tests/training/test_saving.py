@@ -70,6 +70,18 @@ def test_a_foreign_model(tmp_path):
         saving.load_weights(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_damaged_model_is_named(folder, name, damage):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:40])
+    if damage == "gone":
+        path.unlink()
+    with pytest.raises(ValueError, match="cannot be loaded") as error:
+        saving.load_weights(folder)
+    assert str(folder) in str(error.value) and "\n" not in str(error.value)
+
+
 def test_which_tasks_fit(trained):
     saving.check_fits(trained.model, trained.tokenizer, get_task("reverse"))
     with pytest.raises(ValueError, match="has characters"):
