@@ -1,7 +1,7 @@
 """Length generalization for the Hugging Face ecosystem, after arXiv 2510.04130.
 
-Names are loaded when first used: importing this package imports neither torch nor transformers' model code.
-`hf_lengthgen.register()` makes the Auto classes know `lengthgen`; any use of a model name does it.
+Names are loaded when first used: importing this package alone imports neither torch nor transformers. The first use of
+a model's name (such as `hf_lengthgen.LengthGenForCausalLM`) also makes transformers' Auto classes know `lengthgen`.
 """
 
 from __future__ import annotations
