@@ -7,6 +7,14 @@ import pytest
 from hf_lengthgen.training.signals import StopRequest
 
 
+@pytest.fixture(autouse=True)
+def _interrupt_interrupts():
+    """A shell starts background jobs with SIGINT ignored; what a test finds must not depend on that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_is_noted_and_handlers_come_back(number):
     before = signal.getsignal(number)
