@@ -1,4 +1,4 @@
-"""The command line: `lengthgen train | evaluate | report | tasks | data | positions`.
+"""The command line: `lengthgen train | evaluate | compare | report | tasks | data | positions`.
 
 Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
 until a command needs them, so that --help is quick.
@@ -54,6 +54,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
+    from .compare.command import add_parser as add_compare
+
     parser = _Parser(prog=PROGRAM, description="Train on short instances, solve long ones.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -84,6 +86,8 @@ def _parser() -> _Parser:
     evaluate.add_argument("--stop_at_zero", action="store_true", help="stop at the first length with 0%%")
     evaluate.add_argument("--output", metavar="FILE", help="write a result file (JSON)")
     evaluate.set_defaults(run=_evaluate)
+
+    add_compare(commands)
 
     report = commands.add_parser(
         "report",
@@ -155,7 +159,7 @@ def _settings_help() -> str:
     default = TrainingConfig().to_dict()
     for field in dataclasses.fields(TrainingConfig):
         value = "null" if default[field.name] is None else default[field.name]
-        lines.append(f"  --{field.name:<26}{field.metadata['help']} [{value}]")
+        lines.append(f"  --{field.name:<30}{field.metadata['help']} [{value}]")
     return "\n".join([*lines, "", f"packaged configs: {', '.join(list_configs()) or '(none)'}"])
 
 

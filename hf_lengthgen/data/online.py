@@ -77,14 +77,25 @@ class OnlineBatches:
         Raises:
             ValueError: `world_size` does not divide the size of a group, or `rank` is not in [0, world_size).
         """
-        check_integer("world_size", world_size, 1)
-        check_integer("rank", rank, 0)
-        size = self.batch_size // self.groups
-        if size % world_size or rank >= world_size:
-            raise ValueError(
-                f"world_size must divide the {size} rows of a group and rank be below it, "
-                f"got rank={rank}, world_size={world_size}"
-            )
         arrays = encode(self.samples(step), self.table, *self.specials)
-        rows = np.arange(self.batch_size).reshape(self.groups, size)[:, rank::world_size].ravel()
-        return {key: torch.from_numpy(array[rows]) for key, array in arrays.items()}
+        return share(arrays, self.batch_size, self.groups, rank, world_size)
+
+
+def share(
+    arrays: dict[str, np.ndarray], batch_size: int, groups: int, rank: int, world_size: int
+) -> dict[str, torch.Tensor]:
+    """The rows rank, rank + world_size, ... of every group of a global batch, as tensors.
+
+    Raises:
+        ValueError: `world_size` does not divide the size of a group, or `rank` is not in [0, world_size).
+    """
+    check_integer("world_size", world_size, 1)
+    check_integer("rank", rank, 0)
+    size = batch_size // groups
+    if size % world_size or rank >= world_size:
+        raise ValueError(
+            f"world_size must divide the {size} rows of a group and rank be below it, "
+            f"got rank={rank}, world_size={world_size}"
+        )
+    rows = np.arange(batch_size).reshape(groups, size)[:, rank::world_size].ravel()
+    return {key: torch.from_numpy(array[rows]) for key, array in arrays.items()}

@@ -1,6 +1,7 @@
 """Sharing a data set: Parquet files with a card that says what they are, in a folder or on the Hub."""
 
 import dataclasses
+import hashlib
 import inspect
 import json
 import os
@@ -217,6 +218,12 @@ def _cut(tables: Iterator[pa.Table], sizes: Iterable[int]) -> Iterator[pa.Table]
 # ---- the card
 
 
+def _digest(builders: Mapping[str, TaskBuilder]) -> str:
+    """A number that two data sets share only if their rows are the same."""
+    made_of = [(builder.config, builder.hash) for builder in builders.values()]
+    return f"rows {hashlib.blake2b(repr(made_of).encode(), digest_size=8).hexdigest()}"
+
+
 def render_card(builders: Mapping[str, TaskBuilder], summaries: Mapping[str, Summary], license: str) -> str:
     """The card of a data set: Markdown with YAML front matter. Its numbers are those of the rows written."""
     import jinja2
@@ -236,6 +243,9 @@ def render_card(builders: Mapping[str, TaskBuilder], summaries: Mapping[str, Sum
         configs=[
             {
                 "config_name": "default",
+                # `datasets` caches a local folder by its name and these lines alone: another data set in a folder of
+                # the same name would be taken for this one.
+                "description": _digest(builders),
                 "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in rows],
             }
         ],

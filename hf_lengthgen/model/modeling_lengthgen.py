@@ -139,6 +139,12 @@ class LengthGenPreTrainedModel(PreTrainedModel):
         layers = [m.relation_weights() for m in self.position_modules()]
         return None if any(heads is None for heads in layers) else layers
 
+    def settle(self) -> None:
+        """Decide every gate, in place, while training goes on: what remains of it trains the rounded model. Nothing
+        happens for an embedding without gates."""
+        for module in self.position_modules():
+            module.settle()
+
     def harden(self, threshold: float = 0.5):
         """Round the gates in place and record the open relations in the config; attention is then sparse and exact
         at any length, except in layers where `other` stays open. Returns the model.

@@ -142,6 +142,9 @@ class PositionEmbedding(nn.Module):
         """Per head, (readable relation, weight) of the open relations, the heaviest first; None without gates."""
         return None
 
+    def settle(self) -> None:
+        """Decide all gates while training goes on; an embedding without gates has none to decide."""
+
     def harden(self, threshold: float = 0.5) -> list[list[str]]:
         """Round the gates in place and return the open relations per head.
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from .values import convert, parse_yaml
+from .values import convert, is_mapping, parse_yaml
 
 SCALE_HINTS = ("none", "input", "prompt")
+PRECISIONS = ("no", "bf16", "fp16")
+TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -36,6 +38,12 @@ class TrainingConfig:
     task_options: dict = _setting({}, "options of the task, e.g. --task_options.base 2")
     n_min: int = _setting(1, "smallest scale in training")
     n_max: int = _setting(12, "largest scale in training")
+    length_weights: dict[int, float] | None = _setting(None, "how often each n, as n: weight; null: equally often")
+    curriculum: dict[int, int] | None = _setting(None, "a growing n_max, as step: n_max; it starts with step 0")
+    priming_share: float = _setting(0.0, "share of the batches' groups that are long instances (arXiv 2306.15400)")
+    priming_n: list = _setting([], "their scale, or its smallest and largest value")
+    dataset: str | None = _setting(None, "train on rows of this data set (folder or Hub name); null: fresh rows")
+    init_from: str | None = _setting(None, "start from the weights of this model (folder or Hub name)")
     # the model
     position_embedding: str = _setting("lbpe", "name of the position embedding (`lengthgen positions` lists them)")
     position_options: dict = _setting({}, "options of the position embedding, e.g. --position_options.window 3")
@@ -45,6 +53,9 @@ class TrainingConfig:
     num_attention_heads: int = _setting(4, "number of attention heads")
     intermediate_size: int = _setting(384, "width of the feed-forward layers")
     max_position_embeddings: int = _setting(4096, "rows of a position table (learned embeddings), in tokens")
+    attention_temperature: str = _setting("none", "none, or log_length: logits grow with the logarithm of the length")
+    temperature_length: int | None = _setting(None, "up to this many tokens log_length changes nothing")
+    logit_scale: float = _setting(1.0, "factor on all attention logits")
     # optimisation
     steps: int = _setting(1500, "number of optimizer steps")
     batch_size: int = _setting(128, "examples per step, over all processes")
@@ -55,10 +66,14 @@ class TrainingConfig:
     adam_beta1: float = _setting(0.9, "AdamW's first beta")
     adam_beta2: float = _setting(0.98, "AdamW's second beta")
     clip: float = _setting(1.0, "largest gradient norm")
+    gradient_accumulation_steps: int = _setting(1, "parts in which a process takes its share of the batch")
+    gradient_checkpointing: bool = _setting(False, "recompute activations in the backward pass: less memory")
+    mixed_precision: str | None = _setting(None, "no, bf16 or fp16; null: what `accelerate launch` says")
     warmup_steps: int = _setting(100, "steps of linear warm-up of the learning rates")
     final_learning_rate_ratio: float = _setting(0.02, "the cosine ends at this share of the peak")
     penalty: float = _setting(0.003, "weight of the expected number of open gates in the loss")
     penalty_warmup: float = _setting(0.5, "share of the steps over which the penalty rises from 0")
+    settle: float = _setting(0.8, "share of the steps after which the gates are rounded; the rest trains them so")
     seed: int = _setting(0, "seed of the initial weights, the data and all noise")
     threads: int | None = _setting(None, "CPU threads; null leaves torch's own choice")
     num_processes: int | None = _setting(None, "the run fails unless it has this many processes; null: any number")
@@ -72,6 +87,8 @@ class TrainingConfig:
     # watching and saving
     validate_every: int = _setting(250, "steps between quick teacher-forced validations; 0: never")
     validate_lengths: list = _setting([12, 25, 50, 100], "scales of the quick validation")
+    early_stopping: int = _setting(0, "stop after this many validations in a row that solved all; 0: never")
+    tracker: str = _setting("none", "none, tensorboard, trackio or wandb: where the history is logged as well")
     save_every: int = _setting(250, "steps between checkpoints; 0: only at the end")
     keep_checkpoints: int = _setting(2, "how many of the last checkpoints are kept")
     output_dir: str | None = _setting(None, "where everything goes; null: runs/<name>/seed<seed>")
@@ -93,6 +110,7 @@ class TrainingConfig:
             "eval_examples",
             "long_examples",
             "keep_checkpoints",
+            "gradient_accumulation_steps",
         ):
             self._require(key, getattr(self, key) >= 1, "at least 1")
         for key in ("threads", "num_processes"):
@@ -106,13 +124,14 @@ class TrainingConfig:
             "weight_decay",
             "penalty",
             "gate_learning_rate",
+            "early_stopping",
         ):
             self._require(key, getattr(self, key) >= 0, "at least 0")
-        for key in ("learning_rate", "clip"):
+        for key in ("learning_rate", "clip", "logit_scale"):
             self._require(key, getattr(self, key) > 0, "above 0")
         for key in ("adam_beta1", "adam_beta2"):
             self._require(key, 0 <= getattr(self, key) < 1, "in [0, 1)")
-        for key in ("penalty_warmup", "final_learning_rate_ratio"):
+        for key in ("settle", "penalty_warmup", "final_learning_rate_ratio"):
             self._require(key, 0 <= getattr(self, key) <= 1, "in [0, 1]")
         self._require("n_max", self.n_max >= self.n_min, f"at least n_min = {self.n_min}")
         self._require("groups", self.batch_size % self.groups == 0, f"a divisor of batch_size = {self.batch_size}")
@@ -121,14 +140,43 @@ class TrainingConfig:
             self.hidden_size % self.num_attention_heads == 0,
             f"a divisor of hidden_size = {self.hidden_size}",
         )
-        self._require("scale_hint", self.scale_hint in SCALE_HINTS, "one of " + ", ".join(SCALE_HINTS))
+        self._one_of("scale_hint", SCALE_HINTS)
+        self._one_of("tracker", TRACKERS)
+        if self.mixed_precision is not None:
+            self._one_of("mixed_precision", PRECISIONS)
+        online = ("length_weights", "curriculum", "priming_share", "priming_n")
+        given = [key for key in online if getattr(self, key)]
+        if self.dataset is not None and given:
+            raise ValueError(f"{given[0]} is for fresh rows; dataset {self.dataset!r} has its own lengths.")
+        if self.early_stopping and not (self.validate_every and self.validate_lengths):
+            raise ValueError("early_stopping needs validations: set validate_every and validate_lengths.")
         for key in ("eval_lengths", "long_lengths", "validate_lengths"):
             good = all(all(n >= 1 for n in (s if isinstance(s, tuple) else (s,))) for s in getattr(self, key))
             self._require(key, good, "a list of scales, each at least 1")
 
+    def _one_of(self, key: str, allowed: tuple[str, ...]) -> None:
+        value = getattr(self, key)
+        if value not in allowed:
+            near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise ValueError(f"{key} must be one of {', '.join(allowed)}, got {value!r}{hint}")
+
     def _require(self, key: str, good: bool, allowed: str) -> None:
         if not good:
             raise ValueError(f"{key} must be {allowed}, got {getattr(self, key)!r}.")
+
+    @property
+    def lengths(self) -> dict[str, Any]:
+        """The distribution of scales in training: keyword arguments of `data.lengths.Lengths`."""
+        priming = self.priming_n[0] if len(self.priming_n) == 1 else tuple(self.priming_n)
+        return {
+            "n_min": self.n_min,
+            "n_max": self.n_max,
+            "length_weights": self.length_weights,
+            "curriculum": self.curriculum,
+            "priming_share": self.priming_share,
+            "priming_n": priming or None,
+        }
 
     @property
     def label(self) -> str:
@@ -144,7 +192,11 @@ class TrainingConfig:
         """A plain dict, safe for JSON; scales of several hints become lists."""
         lists = ("eval_lengths", "long_lengths", "validate_lengths")
         plain = dataclasses.asdict(self)
-        return plain | {key: [list(s) if isinstance(s, tuple) else s for s in plain[key]] for key in lists}
+        plain |= {key: [list(s) if isinstance(s, tuple) else s for s in plain[key]] for key in lists}
+        for key in ("length_weights", "curriculum"):  # JSON knows no numbers as keys
+            if plain[key] is not None:
+                plain[key] = {str(number): value for number, value in plain[key].items()}
+        return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "") -> TrainingConfig:
@@ -294,7 +346,7 @@ def apply_overrides(values: dict[str, Any], given: Mapping[str, list[str]]) -> N
             text = words[0]
             value = text if kinds[top] in (str, str | None) else parse_yaml(text, f"--{key}")
         if inner:
-            if kinds[top] is not dict:
+            if not is_mapping(kinds[top]):
                 raise ValueError(f"--{key}: {top} has no options of its own.")
             value = _set_inside(dict(values.get(top) or {}), inner, value, key)
         values[top] = convert(value, kinds[top], f"--{top}", scales=scales)

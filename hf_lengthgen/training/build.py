@@ -30,6 +30,20 @@ def build_task(config: TrainingConfig) -> Any:
     return get_task(config.task, **config.task_options)
 
 
+def build_batches(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
+    """What gives the batch of every step: `OnlineBatches`, or `StoredBatches` where there is a data set.
+
+    ValueError for lengths that do not fit together, and for a data set that does not fit the task.
+    """
+    from ..data.online import OnlineBatches
+    from ..data.stored import StoredBatches
+
+    size = {"batch_size": config.batch_size, "groups": config.groups, "seed": config.seed}
+    if config.dataset is not None:
+        return StoredBatches(config.dataset, task, tokenizer, **size)
+    return OnlineBatches(task, tokenizer, **config.lengths, **size)
+
+
 def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
     """A model whose weights are a function of the config alone (the caller's generator is left as it was)."""
     from ..data.tokenizer import scale_rule_ids
@@ -46,6 +60,9 @@ def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
         position_embedding=config.position_embedding,
         position_options=config.position_options,
         scale_hint=config.scale_hint,
+        attention_temperature=config.attention_temperature,
+        temperature_length=config.temperature_length,
+        logit_scale=config.logit_scale,
         num_scale_hints=task.hints,
         scale_rule=scale_rule_ids(task, tokenizer),
         pad_token_id=tokenizer.pad_token_id,

@@ -3,6 +3,8 @@
     checkpoints/step-00000250/model.safetensors      parameters and persistent buffers
                               optimizer.safetensors  AdamW's moments and step counts, by parameter name
                               state.json             step, config, history, digests of the two files
+                best/model.safetensors               the weights of the best validation
+                     state.json                      its step
 
 There is no state of a random generator: everything random in training is a function of (seed, step).
 """
@@ -42,6 +44,8 @@ FREE = frozenset(
         "name",
         "threads",
         "num_processes",
+        "gradient_checkpointing",
+        "tracker",
     }
 )
 
@@ -76,11 +80,20 @@ class CheckpointStore:
         files.check_writable(self.folder, CheckpointError)
         files.remove_leftovers(self.folder)
         if not self.config.resume:
-            for path in self.all():
+            for path in (*self.all(), self.best):
                 files.remove_folder(path)
 
-    def save(self, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, history: History) -> None:
+    def save(
+        self,
+        step: int,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        history: History,
+        scaler: Any = None,
+    ) -> None:
         """Writes the checkpoint of `step` and removes all but the last `keep_checkpoints`.
+
+        `scaler`: the gradient scaler of fp16, if there is one.
 
         CheckpointError where the disk is full or the folder is read-only; earlier checkpoints stay intact.
         """
@@ -97,19 +110,49 @@ class CheckpointStore:
                     },
                     "history": asdict(history),
                 }
+                if scaler is not None:
+                    state["scaler"] = scaler.state_dict()
                 files.write_json(new / "state.json", state)
             for path in self.all()[: -self.config.keep_checkpoints]:
                 files.remove_folder(path)
         except (OSError, SafetensorError) as problem:  # safetensors reports a full disk as its own error
-            last = self.latest()
-            kept = f"the last complete checkpoint is {last}" if last else "there is no earlier checkpoint"
-            reason = getattr(problem, "strerror", None) or problem
-            raise CheckpointError(
-                f"The checkpoint of step {step} cannot be written to {str(self.folder)!r}: {reason}; {kept}."
-            ) from problem
+            raise self._not_written(step, problem) from problem
 
-    def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, History]:
-        """Loads the last good checkpoint into model and optimizer.
+    @property
+    def best(self) -> Path:
+        return self.folder / "best"
+
+    def save_best(self, step: int, model: torch.nn.Module) -> None:
+        """Keeps the weights of `step` as the best so far. CheckpointError as in `save`."""
+        try:
+            with files.new_folder(self.best) as new:
+                save_file(_model_tensors(model), new / "model.safetensors")
+                digest = files.fingerprint(new / "model.safetensors")
+                files.write_json(new / "state.json", {"step": step, "files": {"model.safetensors": digest}})
+        except (OSError, SafetensorError) as problem:
+            raise self._not_written(step, problem) from problem
+
+    def load_best(self, model: torch.nn.Module) -> None:
+        """Loads the weights that `save_best` kept. CheckpointError if they are damaged or gone."""
+        try:
+            state = json.loads((self.best / "state.json").read_text(encoding="utf-8"))
+            tensors = _read_tensors(self.best, "model.safetensors", state)
+        except (OSError, ValueError, _Damaged) as problem:
+            raise CheckpointError(f"The best weights in {str(self.best)!r} cannot be read: {problem}.") from None
+        _load_model(model, tensors, self.best)
+
+    def _not_written(self, step: int, problem: Exception) -> CheckpointError:
+        last = self.latest()
+        kept = f"the last complete checkpoint is {last}" if last else "there is no earlier checkpoint"
+        reason = getattr(problem, "strerror", None) or problem
+        return CheckpointError(
+            f"The checkpoint of step {step} cannot be written to {str(self.folder)!r}: {reason}; {kept}."
+        )
+
+    def restore(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: Any = None
+    ) -> tuple[int, History]:
+        """Loads the last good checkpoint into model, optimizer and (fp16) scaler.
 
         Returns its step and history; 0 and an empty history where there is none. A damaged checkpoint is
         passed over with a warning. CheckpointError if all are damaged, or if they belong to a run with other
@@ -127,6 +170,8 @@ class CheckpointStore:
                 continue
             _load_model(model, model_tensors, path)
             _load_optimizer(model, optimizer, optimizer_tensors, path)
+            if scaler is not None and "scaler" in state:
+                scaler.load_state_dict(state["scaler"])
             return state["step"], History(**state["history"])
         if found:
             raise CheckpointError(

@@ -6,6 +6,7 @@ bit on CPU), and so is a run watched by more or fewer validations.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -17,13 +18,15 @@ import torch
 
 from . import checkpoints
 from .arguments import TrainingConfig
-from .build import build_model, build_task, keyed_seed, own_generator
+from .build import build_batches, build_model, build_task, keyed_seed, own_generator
 from .environment import peak_memory_mb
+from .initial import load_initial, tell
 from .objective import Objective, answer_tokens
 from .optimizer import build_optimizer, set_learning_rate
 from .progress import History, Progress
 from .schedule import learning_rate_factor, penalty_weight
 from .signals import StopRequest, TrainingInterrupted
+from .tracking import Tracker, check_tracker
 
 LOG_EVERY = 10  # steps between records of the history
 
@@ -63,20 +66,24 @@ def train(
     TrainingDiverged, CheckpointError (output_dir cannot be written or read), TrainingInterrupted (SIGTERM or
     Ctrl-C; the state is saved first where there is an output_dir).
     """
-    from ..data.online import OnlineBatches
     from ..data.tokenizer import build_tokenizer
 
     config.validate()
-    accelerator = accelerator or make_accelerator()
+    accelerator = accelerator or make_accelerator(config)
     check_processes(config, accelerator.num_processes)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     task = build_task(config)
     tokenizer = build_tokenizer(task)
-    model = build_model(config, task, tokenizer).to(accelerator.device)
-    batches = OnlineBatches(
-        task, tokenizer, config.n_min, config.n_max, config.batch_size, groups=config.groups, seed=config.seed
-    )
+    batches = build_batches(config, task, tokenizer)
+    model = build_model(config, task, tokenizer)
+    if config.init_from is not None:
+        inherited = load_initial(model, tokenizer, config.init_from)
+        if progress and accelerator.is_local_main_process:
+            tell(inherited, config.init_from)
+    model = model.to(accelerator.device)
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
     optimizer = build_optimizer(model, config)
     store = None
     if config.output_dir is not None:
@@ -86,21 +93,30 @@ def train(
         accelerator.wait_for_everyone()
     start, history = 0, History()
     if store is not None:
-        start, history = store.restore(model, optimizer)
+        start, history = store.restore(model, optimizer, accelerator.scaler)
         accelerator.wait_for_everyone()  # nobody prunes what another process still reads
     objective, prepared = accelerator.prepare(Objective(model), optimizer)
     loop = _Loop(config, accelerator, objective, prepared, model, task, tokenizer, batches, store, history)
-    with own_generator(accelerator.device), StopRequest() as stop:
+    with own_generator(accelerator.device), StopRequest() as stop, Tracker(accelerator, config) as loop.tracker:
         loop.go(start, stop, progress and accelerator.is_local_main_process, on_step)
     model.eval()
     return Trained(model, tokenizer, history)
 
 
-def make_accelerator() -> Any:
-    """An Accelerator that lets a parameter go unused in a step, as one of a shut gate may be."""
+def make_accelerator(config: TrainingConfig) -> Any:
+    """An Accelerator that lets a parameter go unused in a step, as one of a shut gate may be.
+
+    ValueError: this machine lacks the tracker or the precision of the config.
+    """
     from accelerate import Accelerator, DistributedDataParallelKwargs
 
-    return Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    check_tracker(config.tracker)
+    return Accelerator(
+        mixed_precision=config.mixed_precision,
+        log_with=None if config.tracker == "none" else config.tracker,
+        project_dir=config.output_dir,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
 
 
 def check_processes(config: TrainingConfig, running: int) -> None:
@@ -121,6 +137,12 @@ def check_processes(config: TrainingConfig, running: int) -> None:
             f"batch_size / groups = {config.batch_size // config.groups} must be a multiple of the number of "
             f"processes, {running}."
         )
+    local = config.batch_size // running
+    if local % config.gradient_accumulation_steps:
+        raise ValueError(
+            f"gradient_accumulation_steps must divide the {local} examples of a process, got "
+            f"{config.gradient_accumulation_steps}."
+        )
 
 
 class _Loop:
@@ -138,7 +160,7 @@ class _Loop:
         bar = Progress(config.steps, start, show, config.label)
         before, began = self.history.seconds, time.perf_counter()
         try:
-            for step in range(start, config.steps):
+            for step in range(start, start if self.settled() else config.steps):
                 record = self.step(step)
                 done = step + 1
                 last = done == config.steps
@@ -147,6 +169,10 @@ class _Loop:
                     bar.line(record, self.solved)
                 if "solved" in record or done % LOG_EVERY == 0 or last:
                     self.history.records.append(record)
+                    self.tracker.log(record)
+                if "solved" in record:
+                    self.keep_best(record)
+                    last = last or self.settled()
                 bar.step(record, self.solved)
                 stopping = self.agree(stop.received is not None)
                 if last or stopping or (config.save_every and done % config.save_every == 0):
@@ -156,6 +182,8 @@ class _Loop:
                     on_step(done, self.model)
                 if stopping:
                     raise TrainingInterrupted(self.farewell(stop.received or "A signal", done))
+                if last:
+                    break
         finally:
             bar.close()
 
@@ -166,23 +194,22 @@ class _Loop:
         # Dropout, random positions and the like are then functions of (seed, step, process), not of history.
         torch.manual_seed(keyed_seed(config.seed, "step", step, accelerator.process_index))
         self.model.set_gate_noise(config.seed, step)
+        if step == round(config.settle * config.steps):
+            self.model.settle()
         self.objective.train()
         batch = self.batches.batch(step, rank=accelerator.process_index, world_size=world)
         batch = {key: value.to(accelerator.device) for key, value in batch.items()}
         if config.scale_hint == "none":
             batch.pop("scale_hint")
-        local = answer_tokens(batch["labels"])
-        share: Any = 1.0 if world == 1 else local * world / accelerator.reduce(local)
         weight = penalty_weight(step, config.steps, config.penalty, config.penalty_warmup)
         factor = learning_rate_factor(step, config.steps, config.warmup_steps, config.final_learning_rate_ratio)
         set_learning_rate(self.optimizer, factor)
 
-        total, cross_entropy = self.objective(batch, share, weight)
         self.optimizer.zero_grad()
-        accelerator.backward(total)
+        loss = self.backward(batch, weight)
         norm = accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)
-        loss = float(accelerator.reduce(cross_entropy * share, "mean"))
-        if not (math.isfinite(loss) and math.isfinite(float(norm))):
+        overflow = accelerator.scaler is not None and not math.isfinite(float(norm))  # fp16: the scaler skips the step
+        if not (math.isfinite(loss) and (math.isfinite(float(norm)) or overflow)):
             raise TrainingDiverged(self.diverged(step, loss, float(norm)))
         self.optimizer.step()
         return {
@@ -192,6 +219,37 @@ class _Loop:
             "penalty_weight": weight,
             "open_gates": self.model.open_gates(),
         }
+
+    def backward(self, batch: dict[str, torch.Tensor], weight: float) -> float:
+        """Gradients of the whole batch, part by part. Returns its loss: cross-entropy per answer token.
+
+        Every part counts with its share of the global batch's answer tokens, so that the gradient depends neither
+        on the number of parts nor on the number of processes.
+        """
+        accelerator, count = self.accelerator, self.config.gradient_accumulation_steps
+        parts = [{key: value[start::count] for key, value in batch.items()} for start in range(count)]
+        world = accelerator.num_processes
+        everything = accelerator.reduce(answer_tokens(batch["labels"]))
+        loss: Any = 0.0
+        for number, part in enumerate(parts, start=1):
+            share = answer_tokens(part["labels"]) * world / everything
+            last = number == count
+            with contextlib.nullcontext() if last else accelerator.no_sync(self.objective):
+                total, cross_entropy = self.objective(part, share, weight if last else 0.0)
+                accelerator.backward(total)
+            loss = loss + cross_entropy * share
+        return float(accelerator.reduce(loss, "mean"))
+
+    def keep_best(self, record: dict[str, Any]) -> None:
+        """Keeps these weights beside the last ones if no validation before was as good."""
+        if self.store is not None and self.accelerator.is_main_process and self.history.best() is record:
+            self.store.save_best(record["step"], self.model)
+
+    def settled(self) -> bool:
+        """Whether the last `early_stopping` validations solved every scale."""
+        patience, scales = self.config.early_stopping, len(self.config.validate_lengths)
+        last = [r for r in self.history.records if "solved" in r][-patience:] if patience else []
+        return bool(last) and len(last) == patience and all(len(r["solved"]) == scales for r in last)
 
     def validate(self, record: dict[str, Any]) -> None:
         """Quick teacher-forced exact match; adds `solved` and `exact_match` to the record."""
@@ -219,7 +277,7 @@ class _Loop:
         peak = peak_memory_mb(self.accelerator.device)
         self.history.peak_memory_mb = max(peak, self.history.peak_memory_mb or 0.0) if peak else None
         if self.store is not None and self.accelerator.is_main_process:
-            self.store.save(done, self.model, self.optimizer, self.history)
+            self.store.save(done, self.model, self.optimizer, self.history, self.accelerator.scaler)
 
     def agree(self, wanted: bool) -> bool:
         """True in every process as soon as one wants to stop: they must leave at the same step."""

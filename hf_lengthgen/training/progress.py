@@ -26,6 +26,30 @@ class History:
     def final_loss(self) -> float | None:
         return self.records[-1]["loss"] if self.records else None
 
+    @property
+    def steps(self) -> int:
+        """Steps that were done, as far as they are on record."""
+        return self.records[-1]["step"] if self.records else 0
+
+    def best(self) -> dict[str, Any] | None:
+        """The record of the first validation that no other beats in mean exact match; None without validations.
+
+        Scales that a validation left out, because a shorter one was at 0, count as 0: all have the same scales.
+        """
+        return max(self._validated(), key=_score, default=None)
+
+    def better_than_last(self) -> dict[str, Any] | None:
+        """The best validation's record if the last validation was worse, else None."""
+        best = self.best()
+        return best if best is not None and _score(best) > _score(self._validated()[-1]) else None
+
+    def _validated(self) -> list[dict[str, Any]]:
+        return [record for record in self.records if "exact_match" in record]
+
+
+def _score(record: dict[str, Any]) -> float:
+    return sum(record["exact_match"].values())
+
 
 class Progress:
     """A bar on a terminal, one line per validation elsewhere. Silent unless `show`."""

@@ -34,14 +34,14 @@ def build_result(config: TrainingConfig, task: Any, model: Any, history: History
         seed=config.seed,
         n_min=config.n_min,
         n_max=config.n_max,
-        steps=config.steps,
+        steps=history.steps or config.steps,
         batch_size=config.batch_size,
         parameters=sum(p.numel() for p in model.parameters()),
         fairness={
             "format": first_line,
             "metric": "exact match of the whole answer, end token included, greedy",
             "seeds": f"one run, seed {config.seed}; comparisons take the mean over all seeds",
-            "checkpoint": "last",
+            "checkpoint": checkpoint_text(history),
             "extra_knowledge": hint[config.scale_hint],
         },
         lengths=lengths,
@@ -54,3 +54,9 @@ def build_result(config: TrainingConfig, task: Any, model: Any, history: History
         command=command,
         hardware=hardware(model.device),
     )
+
+
+def checkpoint_text(history: History) -> str:
+    """Which weights are evaluated: always the last; the best validation is named where it was better."""
+    best = history.better_than_last()
+    return "last" if best is None else f"last (the best validation was at step {best['step']})"

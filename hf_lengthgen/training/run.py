@@ -2,6 +2,7 @@
 
     output_dir/checkpoints/   training in progress
                model/         the finished model for from_pretrained, and training.json: how it was made
+               best/          the model of the best validation, where the last one was worse
                lengths.json   lengths evaluated so far
                result.json    everything, for comparison and model cards
 
@@ -12,6 +13,7 @@ Started again, a run goes on with the first stage that is not finished.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import sys
 from pathlib import Path
@@ -20,8 +22,9 @@ from typing import Any
 from . import files, saving, scores
 from .arguments import TrainingConfig
 from .build import build_task
-from .checkpoints import CheckpointError, check_same_config
+from .checkpoints import CheckpointError, CheckpointStore, check_same_config
 from .loop import make_accelerator, train
+from .progress import History
 from .record import build_result
 from .summary import relations_text, solved_example
 
@@ -38,7 +41,7 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     folder = Path(config.output_dir)
     task = build_task(config)
     scores.planned(config, task)  # a scale that does not fit the task is found now, not after training
-    accelerator = make_accelerator()
+    accelerator = make_accelerator(config)
     show = progress and accelerator.is_main_process
     if accelerator.is_main_process:
         files.check_writable(folder, CheckpointError)
@@ -49,9 +52,11 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     if not (folder / "model" / saving.TRAINING_FILE).is_file():
         model, tokenizer, history = train(config, accelerator=accelerator, progress=progress)
         if accelerator.is_main_process:
-            if model.open_gates() is not None:
-                model.harden()
-            saving.save_model(folder / "model", model, tokenizer, config, history)
+            if history.better_than_last() is not None:
+                better = copy.deepcopy(model)
+                CheckpointStore(folder / "checkpoints", config).load_best(better)
+                _finish(folder / "best", better, tokenizer, config, history)
+            _finish(folder / "model", model, tokenizer, config, history)
     if not accelerator.is_main_process:
         return None
 
@@ -70,12 +75,22 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     )
     result = build_result(config, task, model, saved.history, lengths, command)
     _write(folder, result, show)
+    if show:
+        _show(model, saved.tokenizer, task, config, result)
     return result
+
+
+def _finish(folder: Path, model: Any, tokenizer: Any, config: TrainingConfig, history: History) -> None:
+    """Rounds the gates and writes the model."""
+    if model.open_gates() is not None:
+        model.harden()
+    saving.save_model(folder, model, tokenizer, config, history)
 
 
 def _discard(folder: Path) -> None:
     """Removes what a run wrote into `folder`, and nothing else."""
-    files.remove_folder(folder / "model")
+    for name in ("model", "best"):
+        files.remove_folder(folder / name)
     for name in ("lengths.json", "result.json"):
         (folder / name).unlink(missing_ok=True)
 

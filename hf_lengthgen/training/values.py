@@ -43,7 +43,7 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 def convert(value: Any, kind: Any, where: str, *, scales: bool = False) -> Any:
-    """`value` as `kind` (bool, int, float, str, dict, list, or one of these | None).
+    """`value` as `kind` (bool, int, float, str, dict, dict[int, …], list, or one of these | None).
 
     Text that reads as the wanted type is converted; nothing else is: 1.5 is no int, 3 is no str. With
     `scales`, list items are scales: an int, or a tuple of ints written `[30, 100]` or `30x100`.
@@ -56,6 +56,8 @@ def convert(value: Any, kind: Any, where: str, *, scales: bool = False) -> Any:
             return None
         kind = next(k for k in options if k is not type(None))
         return convert(value, kind, where, scales=scales)
+    if typing.get_origin(kind) is dict:
+        return _numbered(value, kind, where)
     reader = {bool: _bool, int: _int, float: _float, str: _str, dict: _dict, list: _list}[kind]
     result = reader(value)
     if result is None:
@@ -105,6 +107,19 @@ def _dict(value: Any) -> dict | None:
     if value is None:  # `position_options:` with nothing after it
         return {}
     return dict(value) if isinstance(value, dict) and all(isinstance(key, str) for key in value) else None
+
+
+def _numbered(value: Any, kind: Any, where: str) -> dict:
+    """A mapping from whole numbers, such as {0: 4, 500: 12}; ValueError starting with `where`."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be a mapping of number to number, got {value!r}.")
+    keys, values = typing.get_args(kind)
+    return {convert(k, keys, f"{where}, key {k!r}"): convert(v, values, f"{where}.{k}") for k, v in value.items()}
+
+
+def is_mapping(kind: Any) -> bool:
+    """Whether a setting of this type has entries of its own (`--setting.entry value`)."""
+    return any(part is dict or typing.get_origin(part) is dict for part in (kind, *typing.get_args(kind)))
 
 
 def _list(value: Any) -> list | None:

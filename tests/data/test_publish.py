@@ -60,6 +60,20 @@ def test_what_is_exported_is_what_load_dataset_gives(task, tmp_path):
     assert [len(pq.read_table(path)) for path in sorted(folder.glob("data/train-*"))] == [3000, 3000, 2000]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"task": "reverse"}, {"seed": 1}, {"n_max": 5}, {"rows": {"train": 31}}, {"rows": {"train": 30, "test": 1}}],
+)
+def test_folders_of_the_same_name_are_not_mistaken_for_each_other(other, tmp_path):
+    """`datasets` 5.2 caches a folder by its name and card, and gave the first one's rows for those of the second."""
+    usual = {"task": "copy", "rows": {"train": 30}, "seed": 0, "n_max": 6}
+    for place, settings in (("one", usual), ("two", usual | other)):
+        folder = export(tmp_path / place / "rows", **settings)
+        (file,) = folder.glob("data/train-*")
+        loaded = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+        assert loaded["text"] == pq.read_table(file)["text"].to_pylist()
+
+
 def test_row_groups_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(publish, "_GROUP_CELLS", 9 * 700)
     folder = export(tmp_path / "out", "copy", rows={"train": 5000}, shard_rows=2000, n_max=9)

@@ -1,12 +1,13 @@
 """LBPE against its formula, gated and hard, and the sparse path against the dense one."""
 
+import copy
 import math
 
 import pytest
 import torch
 
 from hf_lengthgen import LengthGenForCausalLM, LinearRelation
-from hf_lengthgen.model.hard_concrete import mean_gate
+from hf_lengthgen.model.hard_concrete import mean_gate, sample_gate
 from hf_lengthgen.model.position_learned import default_forms, relation_dictionary
 
 from .cases import BOS, DELIMITER, Case, left_padded
@@ -229,3 +230,54 @@ def test_bad_options(options, hint, word):
     with pytest.raises(ValueError, match=word) as error:
         Case("lbpe", options, hint).config()
     assert "\n" not in str(error.value)
+
+
+def settled_pair():
+    """A model with random gates, and a copy of it settled."""
+    model = HINTED.model().eval()
+    with torch.no_grad():
+        for module in model.position_modules():
+            module.gate.normal_(mean=-1.0, std=2.0)
+            module.weight.normal_()
+    settled = copy.deepcopy(model)
+    settled.settle()
+    return model, settled
+
+
+def test_settled_gates_are_zero_or_one_whatever_the_noise():
+    _, settled = settled_pair()
+    for module in settled.position_modules():
+        still = module.gates().detach()
+        assert set(still.unique().tolist()) == {0.0, 1.0}
+        module.train()
+        for step in range(20):
+            module.noise_key = (0, step)
+            assert torch.equal(module.gates(), still)
+
+
+def test_settling_keeps_what_is_more_often_open_than_not_with_its_weight():
+    model, settled = settled_pair()
+    for before, after in zip(model.position_modules(), settled.position_modules(), strict=True):
+        draws = torch.stack([sample_gate(before.gate.detach()) > 0 for _ in range(4000)]).float().mean(0)
+        kept = after.gate > 0
+        clear = (draws - 0.5).abs() > 0.05
+        expected = draws > 0.5
+        expected[:, -1] = mean_gate(before.gate.detach())[:, -1] > 0.5
+        assert torch.equal(kept[clear], expected[clear])
+        strength = (mean_gate(before.gate) * before.weight.exp()).detach()
+        torch.testing.assert_close(after.weight.detach().exp()[kept], strength[kept])
+
+
+def test_hardening_a_settled_model_changes_nothing():
+    _, settled = settled_pair()
+    ids = torch.randint(4, 9, (3, 12))
+    ids[:, 0], ids[:, 6] = BOS, DELIMITER
+    before = settled(ids).logits
+    torch.testing.assert_close(settled.harden()(ids).logits, before, atol=1e-5, rtol=1e-4)
+
+
+def test_settling_an_embedding_without_gates_does_nothing():
+    model = Case("rope").model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.settle()
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())

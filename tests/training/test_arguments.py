@@ -170,3 +170,36 @@ def test_round_trip_through_json():
 
 def test_dashes_count_as_underscores():
     assert parse_overrides(["--batch-size", "4"]) == {"batch_size": ["4"]}
+
+
+def test_lengths_in_file_and_on_the_command_line(write):
+    path = write("curriculum: {0: 4, 500: 12}\nlength_weights: {11: 1, 12: 0.5}\nn_min: 1\n")
+    config = load_training_config(path, ["--curriculum.100", "6", "--priming_n", "[30]", "--priming_share", "0.1"])
+    assert config.lengths == {
+        "n_min": 1,
+        "n_max": 12,
+        "length_weights": {11: 1.0, 12: 0.5},
+        "curriculum": {0: 4, 500: 12, 100: 6},
+        "priming_share": 0.1,
+        "priming_n": 30,
+    }
+    assert TrainingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tracker", "tensorbord"], "tracker must be one of .*, got 'tensorbord'; did you mean 'tensorboard'"),
+        (
+            ["--mixed_precision", "bf17"],
+            "mixed_precision must be one of no, bf16, fp16, got 'bf17'; did you mean 'bf",
+        ),
+        (["--early_stopping", "2", "--validate_every", "0"], "early_stopping needs validations"),
+        (["--dataset", "rows", "--priming_share", "0.5"], "priming_share is for fresh rows"),
+        (["--curriculum.x", "3"], "--curriculum, key 'x' must be a whole number"),
+        (["--gradient_accumulation_steps", "0"], "gradient_accumulation_steps must be at least 1"),
+    ],
+)
+def test_bad_values_of_optional_parts(words, message):
+    with pytest.raises(ValueError, match=message):
+        load_training_config(None, words)

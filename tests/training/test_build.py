@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hf_lengthgen.data.tokenizer import build_tokenizer
-from hf_lengthgen.training.build import build_model, build_task, keyed_seed
+from hf_lengthgen.training.build import build_batches, build_model, build_task, keyed_seed
 
 from .tiny import assert_identical, tiny, weights
 
@@ -50,3 +50,36 @@ def test_keyed_seeds_differ_and_fit():
     assert len(seeds) == 1000
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert keyed_seed(1, 23) != keyed_seed(12, 3)
+
+
+def test_the_lengths_reach_the_data():
+    config = tiny(curriculum={0: 1, 3: 4}, groups=8)
+    task = build_task(config)
+    batches = build_batches(config, task, build_tokenizer(task))
+    drawn = [batches.batch(step)["scale_hint"] for step in range(20)]
+    assert all((hints == 1).all() for hints in drawn[:3])
+    assert max(int(hints.max()) for hints in drawn[3:]) == 4
+
+
+def test_long_examples_for_priming():
+    config = tiny(priming_share=0.5, priming_n=[30, 40], groups=8)
+    task = build_task(config)
+    batches = build_batches(config, task, build_tokenizer(task))
+    hints = torch.cat([batches.batch(step)["scale_hint"] for step in range(30)])
+    long = hints[hints > 4]
+    assert 0.3 < len(long) / len(hints) < 0.7
+    assert (long.min() >= 30) and (long.max() <= 40)
+
+
+def test_lengths_that_do_not_fit_are_told():
+    config = tiny(length_weights={9: 1.0})
+    task = build_task(config)
+    with pytest.raises(ValueError, match="length_weights has n = 9, outside 1 to 4"):
+        build_batches(config, task, build_tokenizer(task))
+
+
+def test_inference_options_reach_the_model():
+    config = tiny(attention_temperature="log_length", temperature_length=20, logit_scale=1.5)
+    task = build_task(config)
+    made = build_model(config, task, build_tokenizer(task)).config
+    assert (made.attention_temperature, made.temperature_length, made.logit_scale) == ("log_length", 20, 1.5)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from hf_lengthgen.training.loop import TrainingDiverged, check_processes, train
 from hf_lengthgen.training.signals import TrainingInterrupted
@@ -210,3 +212,78 @@ def test_two_processes_are_one(tmp_path):
     # The checkpoint, written by one of the two, is the whole state: one process goes on from it.
     resumed = run(tiny(**settings | {"num_processes": 1, "output_dir": str(tmp_path / "out")}))
     assert_identical(weights(resumed.model), {k: v.detach() for k, v in parameters.items()})
+
+
+@pytest.mark.parametrize("settings", [{}, {"position_embedding": "rope", "scale_hint": "none", "groups": 4}])
+def test_the_batch_in_parts_is_the_whole_batch(settings):
+    whole = run(tiny(**settings)).model.state_dict()
+    parts = run(tiny(gradient_accumulation_steps=4, **settings)).model.state_dict()
+    assert all(torch.allclose(whole[name], parts[name], atol=2e-5) for name in whole)
+
+
+def test_parts_must_divide_the_batch():
+    with pytest.raises(ValueError, match="gradient_accumulation_steps must divide the 8 examples of a process, got 3"):
+        run(tiny(gradient_accumulation_steps=3))
+
+
+def test_recomputed_activations_change_nothing(reference):
+    again = weights(run(tiny(gradient_checkpointing=True)).model)
+    assert all(torch.allclose(again[name], reference[name], atol=1e-6) for name in reference)
+
+
+def test_bfloat16_learns_with_weights_in_float32():
+    config = tiny(steps=150, hidden_size=32, batch_size=32, learning_rate=1e-2, warmup_steps=10, mixed_precision="bf16")
+    AcceleratorState._reset_state(reset_partial_state=True)  # one precision a process, says Accelerate
+    try:
+        trained = run(config)
+        close = run(tiny(mixed_precision="bf16")).history.final_loss
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert {parameter.dtype for parameter in trained.model.parameters()} == {torch.float32}
+    records = trained.history.records
+    assert np.mean([record["loss"] for record in records[-3:]]) < 0.5 * records[0]["loss"]
+    exact = run(tiny()).history.final_loss
+    assert close != exact
+    assert close == pytest.approx(exact, rel=0.05)
+
+
+def test_early_stopping_and_no_more_steps_when_resumed(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from hf_lengthgen.evaluation import lengths
+
+    given = iter([0.5, 1.0, 0.5, 1.0, 1.0])
+    monkeypatch.setattr(lengths, "evaluate_lengths", lambda *a, **o: [SimpleNamespace(n=(2,), exact_match=next(given))])
+    config = tiny(steps=50, early_stopping=2, validate_every=3, validate_lengths=[2], save_every=0, output_dir=tmp_path)
+    first = run(config)
+    assert first.history.steps == 15
+    again = run(config)
+    assert again.history.steps == 15
+    assert_identical(weights(again.model), weights(first.model))
+
+
+def test_a_data_set_instead_of_fresh_rows(tmp_path):
+    from hf_lengthgen.data.publish import export
+
+    export(tmp_path / "rows", "copy", rows={"train": 64}, n_min=3, n_max=4)
+    stored = run(tiny(dataset=str(tmp_path / "rows"), steps=30))
+    assert stored.history.final_loss < stored.history.records[0]["loss"]
+    assert not torch.equal(stored.model.lm_head.weight, run(tiny(steps=30)).model.lm_head.weight)
+
+
+def test_gates_settle_at_their_step_and_stay(tmp_path):
+    """Resuming on either side of that step, or exactly there, included."""
+    seen = {}
+
+    def watch(step, model):
+        seen[step] = torch.cat([gate.detach().flatten() for gate in model.gate_parameters()]).abs().min().item()
+
+    config = tiny(settle=0.5, output_dir=tmp_path, keep_checkpoints=9, save_every=1)
+    trained = train(config, progress=False, on_step=watch)
+    assert max(seen[step] for step in range(1, 5)) < 5 < 19 < min(seen[step] for step in range(5, 9))
+    for step in (3, 4, 5):
+        for later in range(step + 1, 9):
+            files = tmp_path / "checkpoints" / f"step-{later:08d}"
+            if files.exists():
+                shutil.rmtree(files)
+        assert_identical(weights(train(config, progress=False).model), weights(trained.model))

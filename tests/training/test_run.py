@@ -123,4 +123,39 @@ def test_progress_is_told_line_by_line(tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert any(line.startswith("step 4/8: loss ") and "solved" in line for line in lines)
     assert any(line.startswith("n = 2: ") for line in lines)
-    assert lines[-1].endswith("result.json written.")
+    assert any(line.endswith("result.json written.") for line in lines)
+    assert "Query i reads key j where" in lines
+    told = lines[lines.index("One instance of scale 12:") :]
+    prompt, _, expected = (line.split()[-1] for line in told[1:4])
+    assert prompt == expected[:12] + "="
+    assert told[4].strip() in ("right", "wrong")
+
+
+def test_the_best_weights_are_kept_where_the_last_are_worse(tmp_path, monkeypatch):
+    """Validations are made to score 0, 1, 0: the weights of the second have to be the ones in best/."""
+    from types import SimpleNamespace
+
+    from safetensors.torch import load_file
+
+    from hf_lengthgen.evaluation import lengths
+
+    real, scores_given = lengths.evaluate_lengths, iter([0.0, 1.0, 0.0])
+
+    def scripted(model, *arguments, **options):
+        if "examples" in options:
+            return [SimpleNamespace(n=(2,), exact_match=next(scores_given))]
+        return real(model, *arguments, **options)
+
+    monkeypatch.setattr(lengths, "evaluate_lengths", scripted)
+    settings = {"validate_lengths": [2], "validate_every": 2, "position_embedding": "rope", "scale_hint": "none"}
+    result = run(tiny(output_dir=tmp_path, steps=6, keep_checkpoints=9, **settings), progress=False)
+    assert result.fairness["checkpoint"] == "last (the best validation was at step 4)"
+    best, at_4 = (load_file(tmp_path / name / "model.safetensors") for name in ("best", "checkpoints/step-00000004"))
+    assert best.keys() <= at_4.keys()
+    assert all((best[name] == at_4[name]).all() for name in best)
+
+
+def test_no_best_model_where_the_last_is_as_good(tmp_path):
+    result = run(tiny(output_dir=tmp_path, validate_every=4, validate_lengths=[2]), progress=False)
+    assert result.fairness["checkpoint"] == "last"
+    assert not (tmp_path / "best").exists()

@@ -1,6 +1,6 @@
 import pytest
 
-from hf_lengthgen.training.values import convert, parse_yaml
+from hf_lengthgen.training.values import convert, is_mapping, parse_yaml
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "1.e-3", "0.001", "1.0e-3"])
@@ -73,3 +73,21 @@ def test_scales():
 def test_bad_scales(item):
     with pytest.raises(ValueError, match="a scale is a whole number"):
         convert([item], list, "k", scales=True)
+
+
+def test_mappings_from_numbers():
+    assert convert({"0": "4", 500: 12}, dict[int, int] | None, "curriculum") == {0: 4, 500: 12}
+    assert convert({3: 1}, dict[int, float], "w") == {3: 1.0}
+    assert convert(None, dict[int, int] | None, "curriculum") is None
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 4}, {0: "many"}, {0: None}, 5])
+def test_bad_mappings_from_numbers(value):
+    with pytest.raises(ValueError, match="^curriculum[^\n]*must be"):
+        convert(value, dict[int, int] | None, "curriculum")
+
+
+def test_which_settings_have_entries():
+    assert [is_mapping(kind) for kind in (dict, dict | None, dict[int, int] | None, list, int | None, str)] == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip

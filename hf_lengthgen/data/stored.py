@@ -1,0 +1,113 @@
+"""Training batches from a data set that was built before, each a pure function of (seed, step)."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from ..tasks import Samples, Task
+from ..tasks.task import ascii_codes, check_integer
+from .encode import encode
+from .online import share
+from .tokenizer import character_table, check_characters
+
+STORED = 4  # the stream of random numbers; 0 is that of fresh rows, 1 to 3 those of the splits
+
+
+class StoredBatches:
+    """Batches of the rows of a data set, drawn with replacement; the interface of `OnlineBatches`.
+
+    The rows of a group share one scale, which is drawn as often as it occurs in the data set.
+
+    Args:
+        source: folder or Hub name for `datasets.load_dataset`; its split `train` is used. Columns `prompt`, `answer`
+            and `scale_hint`, as `load_dataset` and `lengthgen data export` make them.
+        task, tokenizer, batch_size, groups, seed: as for `OnlineBatches`.
+
+    Raises:
+        ValueError: the data set cannot be read, lacks a column, or has characters or scales foreign to the task.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        task: Task,
+        tokenizer: PreTrainedTokenizerFast,
+        batch_size: int,
+        groups: int = 1,
+        seed: int = 0,
+    ) -> None:
+        check_characters(task.vocabulary, tokenizer)
+        if batch_size % groups:
+            raise ValueError(f"groups must divide batch_size, got batch_size={batch_size}, groups={groups}")
+        self.task, self.batch_size, self.groups, self.seed = task, batch_size, groups, seed
+        self.table = character_table(tokenizer)
+        self.specials = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+        rows = _read(source)
+        self.parts = _by_scale(rows, task, source)
+        sizes = np.array([len(part) for part in self.parts], dtype=float)
+        self.shares = sizes / sizes.sum()
+
+    def samples(self, step: int) -> Samples:
+        """The rows of the global batch of a step, group after group."""
+        check_integer("step", step, 0)
+        rng = np.random.default_rng([self.seed, self.task.digest, STORED, step])
+        size = self.batch_size // self.groups
+        chosen = [self.parts[k] for k in rng.choice(len(self.parts), size=self.groups, p=self.shares)]
+        return Samples.concatenate([part.take(rng.integers(len(part), size=size)) for part in chosen])
+
+    def batch(self, step: int, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
+        """One process's share of the batch of a step, as `OnlineBatches.batch` gives it."""
+        arrays = encode(self.samples(step), self.table, *self.specials)
+        return share(arrays, self.batch_size, self.groups, rank, world_size)
+
+
+def _read(source: str) -> Any:
+    import datasets
+
+    try:
+        # Not from the cache of `datasets`, which knows a local folder by its name alone.
+        with tempfile.TemporaryDirectory() as cache:
+            rows = datasets.load_dataset(source, split="train", cache_dir=cache, keep_in_memory=True)
+    except Exception as problem:  # datasets has no common class for its failures
+        reason = str(problem).strip().partition("\n")[0]
+        kind = "folder" if Path(source).exists() else "name"
+        raise ValueError(f"dataset: the {kind} {source!r} cannot be loaded: {reason}") from problem
+    missing = [column for column in ("prompt", "answer", "scale_hint") if column not in rows.column_names]
+    if missing:
+        raise ValueError(f"dataset: {source!r} has no column {missing[0]!r}, only {', '.join(rows.column_names)}.")
+    if not len(rows):
+        raise ValueError(f"dataset: {source!r} has no rows in its split 'train'.")
+    return rows
+
+
+def _by_scale(rows: Any, task: Task, source: str) -> list[Samples]:
+    """The rows as arrays of characters, one `Samples` per scale, in ascending order."""
+    hints = np.array(rows["scale_hint"], dtype=np.int64).reshape(len(rows), -1)
+    if hints.shape[1] != task.hints:
+        raise ValueError(
+            f"dataset: {source!r} has {hints.shape[1]} Scale Hints a row, but task {task.name!r} has {task.hints}."
+        )
+    prompts, answers = np.array(rows["prompt"]), np.array(rows["answer"])
+    foreign = sorted(set("".join(prompts) + "".join(answers)) - set(task.vocabulary))
+    if foreign:
+        raise ValueError(f"dataset: {source!r} has {foreign[0]!r}, which is foreign to task {task.name!r}.")
+    kinds, kind = np.unique(hints, axis=0, return_inverse=True)
+    order = np.argsort(kind.ravel(), kind="stable")
+    bounds = np.cumsum(np.bincount(kind.ravel()))[:-1]
+    return [
+        Samples(_codes(prompts[part]), _codes(answers[part]), hints[part])
+        for part in np.split(order, bounds)
+        if len(part)
+    ]
+
+
+def _codes(texts: np.ndarray) -> np.ndarray:
+    """ASCII codes of strings, 0 behind the shorter ones: uint8, (count, the longest)."""
+    codes = np.zeros((len(texts), max(map(len, texts))), dtype=np.uint8)
+    for row, text in enumerate(texts):
+        codes[row, : len(text)] = ascii_codes(str(text))
+    return codes

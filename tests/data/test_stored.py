@@ -1,0 +1,74 @@
+from collections import Counter
+
+import datasets
+import pytest
+import torch
+
+from hf_lengthgen.data.publish import export
+from hf_lengthgen.data.stored import StoredBatches
+from hf_lengthgen.data.tokenizer import build_tokenizer
+from hf_lengthgen.tasks import get_task
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("stored") / "rows"
+    export(place, "addition", rows={"train": 500}, n_min=1, n_max=6, length_weights={3: 3, 6: 1}, widths="unequal")
+    return str(place)
+
+
+def batches(folder, batch_size=16, groups=4, seed=0, **options):
+    task = get_task("addition", **({"widths": "unequal"} | options))
+    return StoredBatches(folder, task, build_tokenizer(task), batch_size, groups, seed)
+
+
+def test_every_row_is_one_of_the_data_set_and_tokenized_alike(folder):
+    stored = batches(folder)
+    rows = datasets.load_dataset(folder, split="train")
+    known = set(zip(rows["prompt"], rows["answer"], map(tuple, rows["scale_hint"]), strict=True))
+    tokenizer = build_tokenizer(stored.task)
+    for step in range(5):
+        samples, batch = stored.samples(step), stored.batch(step)
+        for row, (prompt, answer) in enumerate(zip(samples.prompt_strings(), samples.answer_strings(), strict=True)):
+            assert (prompt, answer, tuple(samples.scales[row].tolist())) in known
+            ids = batch["input_ids"][row][batch["attention_mask"][row] == 1]
+            assert tokenizer.decode(ids, skip_special_tokens=True) == prompt + answer
+            assert batch["scale_hint"][row].tolist() == samples.scales[row].tolist()
+
+
+def test_a_group_has_one_scale_and_scales_come_as_often_as_they_are_there(folder):
+    stored = batches(folder)
+    drawn = Counter()
+    for step in range(300):
+        hints = stored.samples(step).scales.reshape(4, 4, 2)
+        assert (hints == hints[:, :1]).all()
+        drawn.update(map(tuple, hints[:, 0].tolist()))
+    shares = Counter(map(tuple, datasets.load_dataset(folder, split="train")["scale_hint"]))
+    for scale, count in shares.items():
+        assert drawn[scale] / 1200 == pytest.approx(count / 500, abs=0.05)
+
+
+def test_batches_depend_on_seed_and_step_and_not_on_processes(folder):
+    stored = batches(folder)
+    assert torch.equal(stored.batch(3)["input_ids"], batches(folder).batch(3)["input_ids"])
+    assert stored.samples(3).prompt_strings() != stored.samples(4).prompt_strings()
+    assert stored.samples(3).prompt_strings() != batches(folder, seed=1).samples(3).prompt_strings()
+    whole, (one, two) = stored.batch(5), [stored.batch(5, rank, 2) for rank in (0, 1)]
+    rows = torch.stack([one["input_ids"], two["input_ids"]], dim=1).flatten(0, 1)
+    assert torch.equal(rows, whole["input_ids"])
+
+
+def test_bad_data_sets_are_told(folder, tmp_path):
+    with pytest.raises(ValueError, match="dataset: .*has 2 Scale Hints a row, but task 'addition' has 1"):
+        batches(folder, widths="equal")
+    with pytest.raises(ValueError, match="dataset: the folder .* cannot be loaded"):
+        batches(str(tmp_path))
+    foreign = datasets.Dataset.from_dict({"prompt": ["1+?="], "answer": ["2"], "scale_hint": [[1, 1]]})
+    foreign.to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(ValueError, match=r"has '\?', which is foreign to task 'addition'"):
+        batches(str(tmp_path))
+    other = tmp_path / "other"
+    other.mkdir()
+    datasets.Dataset.from_dict({"prompt": ["1+1="]}).to_parquet(other / "train.parquet")
+    with pytest.raises(ValueError, match="has no column 'answer', only prompt"):
+        batches(str(other))
