@@ -7,14 +7,23 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "ExactMatchByLength": "evaluate_metrics",
+    "FinalAnswerAccuracy": "evaluate_metrics",
     "LengthResult": "length_result",
     "Result": "result",
+    "TokenAccuracy": "evaluate_metrics",
+    "bootstrap": "statistics",
     "effective_length": "statistics",
+    "effective_lengths": "statistics",
     "evaluate_lengths": "lengths",
+    "extrapolation_area": "statistics",
     "extrapolation_factor": "statistics",
+    "final_accuracy": "answers",
+    "length_grid": "length_grid",
     "make_curves": "curves",
     "markdown_table": "report",
     "plot_curves": "plot",
+    "step_accuracy": "answers",
     "t_interval": "statistics",
     "wilson": "statistics",
 }

@@ -141,10 +141,11 @@ def _telling_options(result: Result, rivals: list[Result]) -> dict:
 
 def _points(group: list[Result]) -> tuple[Point, ...]:
     scales = sorted({tuple(result.n) for run in group for result in run.lengths}, key=lambda n: (max(n), n))
-    return tuple(_point(scale, group) for scale in scales)
+    return tuple(point_at(scale, group) for scale in scales)
 
 
-def _point(scale: tuple[int, ...], group: list[Result]) -> Point:
+def point_at(scale: tuple[int, ...], group: Sequence[Result]) -> Point:
+    """Runs of one variant at one scale; a run stopped before counts as 0. Point.values is empty if none has one."""
     measured = [found for run in group if (found := run.at(scale)) is not None]
     others = [run for run in group if run.at(scale) is None]
     stopped = sum(_stopped_before(run, scale) for run in others)

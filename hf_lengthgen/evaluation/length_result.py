@@ -1,7 +1,7 @@
 """The score of one model at one length."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from .statistics import wilson
 
@@ -17,12 +17,19 @@ class LengthResult:
         examples, correct: how many were tried and how many were right as a whole, `<eos>` included.
         exact_match: correct / examples.
         ci_low, ci_high: 95% Wilson interval of `exact_match`.
-        token_accuracy: share of answer tokens (with `<eos>`) that were right; only in mode "teacher", else
-            None.
+        token_accuracy: share of answer tokens (with `<eos>`) that were right: in mode "teacher" given the right
+            tokens before, in mode "generate" of whole answers as written (`metrics.token_accuracy`); None where
+            decoding ended at the first error.
         mode: "generate" (greedy decoding) or "teacher" (one forward pass; the same exact match, see
             `metrics.teacher_forced`).
         seconds: wall time, drawing the examples included. In mode "generate" it falls when answers go wrong
             early, because decoding of an example ends at its first wrong token.
+        first_errors: of the wrong examples, how many have their first wrong token in each tenth of the answer; None
+            where not recorded.
+        final_accuracy: share of right final answers, whatever the chain of thought before (`answers.final_match`);
+            None unless whole answers were decoded.
+        step_accuracy: share of right steps of the chains of thought (`answers.step_matches`), over all examples; None
+            unless whole answers were decoded, and for tasks without steps.
     """
 
     n: list[int]
@@ -34,6 +41,9 @@ class LengthResult:
     token_accuracy: float | None
     mode: str
     seconds: float
+    first_errors: list[int] | None = None
+    final_accuracy: float | None = None
+    step_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         if not self.n or any(hint < 1 for hint in self.n):
@@ -49,8 +59,12 @@ class LengthResult:
                 f"the interval [{self.ci_low}, {self.ci_high}] must lie in [0, 1] "
                 f"around exact_match {self.exact_match}."
             )
-        if self.token_accuracy is not None and not 0 <= self.token_accuracy <= 1:
-            raise ValueError(f"token_accuracy is a share from 0 to 1, got {self.token_accuracy}.")
+        for key in ("token_accuracy", "final_accuracy", "step_accuracy"):
+            if getattr(self, key) is not None and not 0 <= getattr(self, key) <= 1:
+                raise ValueError(f"{key} is a share from 0 to 1, got {getattr(self, key)}.")
+        errors = self.first_errors
+        if errors is not None and (min(errors, default=0) < 0 or sum(errors) != self.examples - self.correct):
+            raise ValueError(f"first_errors counts {self.examples - self.correct} wrong examples, got {errors}.")
         if self.seconds < 0:
             raise ValueError(f"seconds is not negative, got {self.seconds}.")
 
@@ -63,7 +77,8 @@ class LengthResult:
         mode: str,
         seconds: float,
         token_accuracy: float | None = None,
+        **details: Any,
     ) -> Self:
         """Make one from counts; the share and its Wilson interval are worked out."""
         low, high = wilson(correct, examples)
-        return cls(list(n), examples, correct, correct / examples, low, high, token_accuracy, mode, seconds)
+        return cls(list(n), examples, correct, correct / examples, low, high, token_accuracy, mode, seconds, **details)

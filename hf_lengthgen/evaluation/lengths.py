@@ -9,12 +9,22 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from .answers import answer_scores
 from .batching import default_batch_size
 from .length_result import MODES, LengthResult
-from .metrics import IGNORE, align_left, exact_match, teacher_forced
+from .metrics import (
+    IGNORE,
+    align_left,
+    error_histogram,
+    exact_match,
+    first_errors,
+    right_tokens,
+    teacher_forced,
+)
 from .scale import scale_text
 
 Scale = int | tuple[int, ...]
+ERROR_BINS = 10
 
 __all__ = ["LengthResult", "evaluate_lengths"]
 
@@ -32,6 +42,7 @@ def evaluate_lengths(
     hard: float | None = 0.25,
     progress: bool | Callable[[LengthResult], None] | None = None,
     stop_at_zero: bool = False,
+    details: bool = False,
 ) -> list[LengthResult]:
     """How many examples of each length a model solves.
 
@@ -56,6 +67,8 @@ def evaluate_lengths(
         progress: True shows a bar that counts examples; a function is called with each LengthResult as soon
             as it is there.
         stop_at_zero: stop after the first length at which nothing is right.
+        details: in mode "generate", decode wrong answers to their end too, which takes longer, and report token
+            accuracy, final answers and steps.
 
     Returns:
         One LengthResult per length, in the given order; fewer after a stop.
@@ -78,7 +91,7 @@ def evaluate_lengths(
     bar = tqdm(total=examples * len(scales), unit="example", disable=progress is not True)
     with _evaluating(model), torch.inference_mode(), bar:
         for scale in scales:
-            result = _evaluate_scale(model, tokenizer, task, scale, examples, mode, batch_size, seed, bar)
+            result = _evaluate_scale(model, tokenizer, task, scale, examples, mode, batch_size, seed, bar, details)
             results.append(result)
             if callable(progress):
                 progress(result)
@@ -107,6 +120,7 @@ def _evaluate_scale(
     batch_size: int | None,
     seed: int,
     bar: tqdm,
+    details: bool,
 ) -> LengthResult:
     from ..data.encode import encode, encode_prompts
     from ..data.tokenizer import character_table
@@ -119,22 +133,46 @@ def _evaluate_scale(
     size = batch_size or default_batch_size(model, prompts["input_ids"].shape[1], rows["input_ids"].shape[1], mode)
 
     correct = right = total = 0
+    errors = np.zeros(ERROR_BINS, dtype=np.int64)
+    texts: list[str | None] = []
+    details = details and mode == "generate"
     bar.set_description(f"n = {scale_text(scale)}")
     for first in range(0, examples, size):
         part = slice(first, first + size)
         batch = {key: array[part] for key, array in rows.items()}
+        target = align_left(batch["labels"])
         if mode == "generate":
-            target = align_left(batch["labels"])
-            written = _generate(model, {key: array[part] for key, array in prompts.items()}, target, eos, pad)
+            inputs = {key: array[part] for key, array in prompts.items()}
+            written = _generate(model, inputs, target, eos, pad, to_the_end=details)
             exact = exact_match(written, target)
         else:
-            exact, hits, tokens = teacher_forced(_predict(model, batch), batch["labels"])
-            right, total = right + hits, total + tokens
+            predicted = _predict(model, batch)
+            exact, _, _ = teacher_forced(predicted, batch["labels"])
+            written = align_left(np.where(batch["labels"][:, 1:] == IGNORE, IGNORE, predicted[:, :-1]))
+        if details:
+            texts += _texts(written, table, eos)
+        right, total = right + int(right_tokens(written, target).sum()), total + int((target != IGNORE).sum())
+        errors += error_histogram(first_errors(written, target), (target != IGNORE).sum(axis=1), ERROR_BINS)
         correct += int(exact.sum())
         bar.update(len(exact))
     bar.set_postfix(exact_match=f"{correct / examples:.1%}")
-    accuracy = right / total if mode == "teacher" else None
-    return LengthResult.of(list(scale), examples, correct, mode, time.perf_counter() - start, accuracy)
+    accuracy = right / total if mode == "teacher" or details else None
+    more: dict[str, Any] = {"first_errors": errors.tolist()}
+    if details:
+        more |= answer_scores(task, texts, samples.answer_strings())
+    return LengthResult.of(list(scale), examples, correct, mode, time.perf_counter() - start, accuracy, **more)
+
+
+def _texts(written: np.ndarray, table: np.ndarray, eos: int) -> list[str | None]:
+    """Generated tokens as characters, up to `<eos>`; None where there is no `<eos>`, "?" for any other special one."""
+    characters = np.full(int(max(table.max(), written.max(initial=0))) + 1, "?", dtype="U1")
+    known = [code for code in range(256) if table[code] != table[0]]  # NUL is in no vocabulary
+    characters[table[known]] = [chr(code) for code in known]
+    texts: list[str | None] = []
+    for row in written:
+        ends = np.flatnonzero(row == eos)
+        texts.append("".join(characters[row[: ends[0]]]) if len(ends) else None)
+    return texts
 
 
 def _predict(model: Any, batch: dict[str, np.ndarray]) -> np.ndarray:
@@ -143,8 +181,13 @@ def _predict(model: Any, batch: dict[str, np.ndarray]) -> np.ndarray:
     return model(**inputs, use_cache=False).logits.argmax(-1).cpu().numpy()
 
 
-def _generate(model: Any, batch: dict[str, np.ndarray], target: np.ndarray, eos: int, pad: int) -> np.ndarray:
-    """What the model writes after the prompts, greedily: (rows, at most the target's width)."""
+def _generate(
+    model: Any, batch: dict[str, np.ndarray], target: np.ndarray, eos: int, pad: int, to_the_end: bool
+) -> np.ndarray:
+    """What the model writes after the prompts, greedily: (rows, at most the target's width).
+
+    to_the_end: wrong rows are decoded to their `<eos>` too, instead of to the first error.
+    """
     from transformers import GenerationConfig, StaticCache, StoppingCriteriaList
 
     inputs = _inputs(model, batch)
@@ -169,7 +212,7 @@ def _generate(model: Any, batch: dict[str, np.ndarray], target: np.ndarray, eos:
         **inputs,
         generation_config=greedy,
         past_key_values=cache,
-        stopping_criteria=StoppingCriteriaList([_first_mistake(target, prompt, model.device)]),
+        stopping_criteria=StoppingCriteriaList([] if to_the_end else [_first_mistake(target, prompt, model.device)]),
     )
     return written[:, prompt:].cpu().numpy()
 

@@ -1,4 +1,4 @@
-"""Exact match and token accuracy: pure functions on integer arrays.
+"""Exact match, token accuracy and the place of the first error: pure functions on integer arrays.
 
 An answer counts only as a whole, `<eos>` included: one wrong symbol, an answer cut short and an answer that
 runs on are all equally wrong. `IGNORE` (-100) marks the places of a target that hold no symbol.
@@ -72,3 +72,66 @@ def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
     wanted = labels[:, 1:] != IGNORE
     right = (predicted[:, :-1] == labels[:, 1:]) & wanted
     return (right | ~wanted).all(axis=1), int(right.sum()), int(wanted.sum())
+
+
+def right_tokens(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Which tokens of each target stand in `predicted` at their place; both as in `exact_match`.
+
+    Returns:
+        bool array (rows, T), False where the target holds `IGNORE`.
+    """
+    predicted, target = np.asarray(predicted), np.asarray(target)
+    if predicted.ndim != 2 or target.ndim != 2 or len(predicted) != len(target):
+        raise ValueError(
+            "right_tokens compares two tables with equally many rows, "
+            f"got the shapes {predicted.shape} and {target.shape}."
+        )
+    width = min(predicted.shape[1], target.shape[1])
+    right = np.zeros(target.shape, dtype=bool)
+    right[:, :width] = (predicted[:, :width] == target[:, :width]) & (target[:, :width] != IGNORE)
+    return right
+
+
+def token_accuracy(predicted: np.ndarray, target: np.ndarray) -> float:
+    """Share of the targets' tokens (with `<eos>`) that stand in `predicted` at their place, over all rows.
+
+    What a model writes after its first error was written on the ground of that error: this number is that of free
+    generation, and lower than the one of `teacher_forced`.
+
+    Raises:
+        ValueError: shapes that do not fit, or targets without a token.
+    """
+    right, total = right_tokens(predicted, target), int((np.asarray(target) != IGNORE).sum())
+    if not total:
+        raise ValueError("token_accuracy needs at least one token in the targets.")
+    return int(right.sum()) / total
+
+
+def first_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Where each row of `predicted` first departs from its target; both as in `exact_match`.
+
+    Returns:
+        int array (rows,): the place of the first wrong token, 0 being the answer's first; -1 where all are right.
+    """
+    wrong = (np.asarray(target) != IGNORE) & ~right_tokens(predicted, target)
+    return np.where(wrong.any(axis=1), wrong.argmax(axis=1) if wrong.shape[1] else -1, -1)
+
+
+def error_histogram(errors: np.ndarray, sizes: np.ndarray, bins: int = 10) -> np.ndarray:
+    """How many first errors lie in each of `bins` equal parts of the answer.
+
+    Args:
+        errors: int array (rows,), as from `first_errors`; -1 is not counted.
+        sizes: int array (rows,), tokens of each answer with its `<eos>`.
+
+    Returns:
+        int array (bins,), the answers' beginnings first.
+
+    Raises:
+        ValueError: bins below 1, or an error beyond its answer's end.
+    """
+    errors, sizes = np.asarray(errors), np.asarray(sizes)
+    if bins < 1 or errors.shape != sizes.shape or (errors >= np.maximum(sizes, 1)).any():
+        raise ValueError(f"error_histogram needs errors within answers of as many sizes, and bins >= 1, got {bins}.")
+    wrong = errors >= 0
+    return np.bincount(errors[wrong] * bins // sizes[wrong], minlength=bins)

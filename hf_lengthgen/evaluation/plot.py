@@ -13,30 +13,44 @@ from .result import Result
 FORMATS = (".svg", ".png")
 LBPE = "lbpe"
 
-# The palette of Okabe & Ito, which the colour-blind tell apart, with grey for its yellow (too pale on white).
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+# The palette of Okabe & Ito, which the colour-blind tell apart, with grey for its yellow (too pale on white), and three
+# of Paul Tol's muted colours for figures with many curves.
+_COLOURS = (
+    *("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F"),
+    *("#882255", "#44AA99", "#999933"),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 _DASHES = {"prompt": "-", "input": (0, (6, 1.5, 1, 1.5)), "none": (0, (3.5, 1.8))}
 _INK, _FAINT = "#222222", "#DDDDDD"
 
 
 def plot_curves(
-    results: Iterable[Result], path: str | os.PathLike, title: str | None = None, threshold: float = 0.99
+    results: Iterable[Result | Curve], path: str | os.PathLike, title: str | None = None, threshold: float = 0.99
 ) -> Path:
-    """Draw `curves_figure` and write it to `path` (.svg or .png, below 200 kB), whole or not at all.
-
-    The same results give the same bytes. Folders are made as needed.
+    """Draw `curves_figure` and write it with `save_figure`.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: another file type, or what `curves_figure` refuses.
+        ValueError: what these two refuse.
     """
-    path = Path(path)
-    if path.suffix not in FORMATS:
-        raise ValueError(f"a figure is written as {' or '.join(FORMATS)}, got {path.name!r}.")
-    figure = curves_figure(results, title, threshold)
+    check_format(path)  # before anything is drawn
+    return save_figure(curves_figure(results, title, threshold), path)
+
+
+def save_figure(figure: Any, path: str | os.PathLike) -> Path:
+    """Write a matplotlib Figure to `path` (.svg or .png, below 200 kB), whole or not at all.
+
+    The same figure gives the same bytes. Folders are made as needed.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: another file type.
+    """
+    path = check_format(path)
 
     from matplotlib import rc_context
 
@@ -53,7 +67,15 @@ def plot_curves(
     return path
 
 
-def curves_figure(results: Iterable[Result], title: str | None = None, threshold: float = 0.99) -> Any:
+def check_format(path: str | os.PathLike) -> Path:
+    """The path; ValueError unless it ends in .svg or .png."""
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"a figure is written as {' or '.join(FORMATS)}, got {path.name!r}.")
+    return path
+
+
+def curves_figure(results: Iterable[Result | Curve], title: str | None = None, threshold: float = 0.99) -> Any:
     """A matplotlib Figure with one curve per variant.
 
     Each curve is the mean over its seeds, with the band from worst to best seed, and ends at its first 0%.
@@ -63,7 +85,8 @@ def curves_figure(results: Iterable[Result], title: str | None = None, threshold
     scales with equal hints are drawn, if there are any.
 
     Args:
-        results: of one task, all trained on the same lengths.
+        results: of one task, all trained on the same lengths; or curves made of them, whose labels and order
+            are kept.
         title: default: the task, the training lengths and the largest tested one.
         threshold: share that counts as solved.
 
@@ -71,7 +94,9 @@ def curves_figure(results: Iterable[Result], title: str | None = None, threshold
         ValueError: no results, none with a tested length, several tasks or training ranges, or what
             `make_curves` refuses.
     """
-    curves = [curve for curve in make_curves(results) if curve.points]
+    results = list(results)
+    given = [curve for curve in results if isinstance(curve, Curve)]
+    curves = [curve for curve in (given or make_curves(results)) if curve.points]
     if not curves:
         raise ValueError("there is nothing to draw: no result has a tested length.")
     for key, what in ((("task",), "tasks"), (("n_min", "n_max"), "training lengths")):

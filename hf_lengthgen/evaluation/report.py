@@ -8,6 +8,8 @@ from .curves import Curve, Point, make_curves
 from .result import Result
 from .scale import scale_text
 
+SPREADS = {"t": "± half the 95% t-interval", "range": "(lowest–highest)"}
+
 
 def percent(share: float, digits: int = 1) -> str:
     """0.4213 -> "42.1". Only exactly 0 and 1 are written as 0 and 100: 0.9999 is "99.9", 0.0001 is "0.1"."""
@@ -61,7 +63,7 @@ def markdown_table(
 
     A cell is the mean exact match in percent over the seeds, with ± half the 95% t-interval where there is
     more than one seed and they differ. "–": not tested. "*": some seed was not tested here because it had
-    solved nothing at a shorter length; it counts as 0. "(3 of 5)": only so many seeds were tested.
+    solved nothing at a shorter length; it counts as 0. "[3 of 5]": only so many seeds were tested.
 
     Args:
         results: any number of tasks, embeddings and seeds.
@@ -72,6 +74,25 @@ def markdown_table(
         ValueError: what `make_curves` refuses, or a length that no result has.
     """
     curves = sorted(make_curves(results), key=lambda curve: curve.first.task)  # stable: by reach within a task
+    return curves_table(curves, lengths, threshold)
+
+
+def curves_table(
+    curves: Sequence[Curve],
+    lengths: Sequence[int | Sequence[int]] | None = None,
+    threshold: float = 0.99,
+    spread: str = "t",
+) -> str:
+    """The table of `markdown_table`, of curves already made and in their order.
+
+    spread: "t": ± half the 95% t-interval; "range": (lowest–highest), which says more where seeds either solve a
+        length or do not.
+
+    Raises:
+        ValueError: a length that no curve has, another `spread`.
+    """
+    if spread not in SPREADS:
+        raise ValueError(f"spread is one of {', '.join(SPREADS)}, got {spread!r}.")
     tested = {point.n for curve in curves for point in curve.points}
     if lengths is None:
         columns = sorted(tested, key=lambda n: (max(n), n))
@@ -84,18 +105,18 @@ def markdown_table(
     many = len({curve.first.task for curve in curves}) > 1
     head = [*(["task"] if many else []), "variant", "seeds", *map(scale_text, columns), "solved to"]
     align = [*(["---"] if many else []), "---", *["---:"] * (len(columns) + 2)]
-    rows = [_row(curve, columns, threshold, many) for curve in curves]
+    rows = [_row(curve, columns, threshold, many, spread) for curve in curves]
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in (head, align, *rows))
-    return f"{table}\n\n{_caption(curves, columns, threshold)}\n"
+    return f"{table}\n\n{_caption(curves, columns, threshold, spread)}\n"
 
 
-def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: bool) -> list[str]:
+def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: bool, spread: str) -> list[str]:
     at = {point.n: point for point in curve.points}
     return [
         *([curve.first.task] if many else []),
         curve.label.replace("|", "\\|"),
         str(len(curve.results)),
-        *(_cell(at.get(column)) for column in columns),
+        *(point_text(at.get(column), spread) for column in columns),
         _reach(curve.reach(threshold), curve.first.n_max),
     ]
 
@@ -106,25 +127,28 @@ def _reach(reach: int, n_max: int) -> str:
     return f"{reach:,} ({reach / n_max:.3g}×)" if reach > n_max else f"{reach:,}"
 
 
-def _cell(point: Point | None) -> str:
+def point_text(point: Point | None, spread: str = "t") -> str:
+    """A cell of a table: "99.2 ± 1.5" or "99.2 (98.4–100)", "0 *", "42.1 [3 of 5]", "–"; see `markdown_table`."""
     if point is None or not point.modes:  # in no run: neither tested nor, therefore, a number
         return "–"
     text = percent(point.exact_match)
-    if point.half_width:
+    if spread == "t" and point.half_width:
         text += f" ± {100 * point.half_width:.1f}"
+    if spread == "range" and min(point.values) != max(point.values):
+        text += f" ({percent(min(point.values))}–{percent(max(point.values))})"
     if point.stopped:
         text += " *"
     if point.missing:
-        text += f" ({len(point.values)} of {len(point.values) + point.missing})"
+        text += f" [{len(point.values)} of {len(point.values) + point.missing}]"
     return text
 
 
-def _caption(curves: list[Curve], columns: list[tuple[int, ...]], threshold: float) -> str:
+def _caption(curves: Sequence[Curve], columns: list[tuple[int, ...]], threshold: float, kind: str) -> str:
     ranges = sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
     trained = " or ".join(f"{low}..{high}" for low, high in ranges)
     several = any(len(curve.results) > 1 for curve in curves)
     shown = [point for curve in curves for point in curve.points if point.n in columns and point.modes]
-    spread = ", mean over seeds ± half the 95% t-interval" if several else ""
+    spread = f", mean over seeds {SPREADS[kind]}" if several else ""
     parts = [
         f"Exact match in % of the whole answer{spread}.",
         f"Trained on n = {trained}.",

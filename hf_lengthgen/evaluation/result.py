@@ -41,6 +41,10 @@ class Result:
         versions: of python, torch, transformers and so on.
         command: the command line that made the result.
         hardware: cpu_count, device, threads.
+        commit: of the source code, with "+changes" where the package's files differed from it; None where not known.
+        wall_seconds: from the start of the run's process to its end, over all resumptions; None where not measured.
+        settings, settings_digest: of the training configuration, those that decide the numbers; empty where not
+            recorded.
 
     Raises:
         ValueError: on construction, if a value has the wrong type, is out of range, or contradicts another.
@@ -70,9 +74,13 @@ class Result:
     versions: dict = field(default_factory=dict)
     command: str = ""
     hardware: dict = field(default_factory=dict)
+    commit: str | None = None
+    wall_seconds: float | None = None
+    settings: dict = field(default_factory=dict)
+    settings_digest: str = ""
 
     def __post_init__(self) -> None:
-        for key in ("task_options", "position_options", "fairness", "relations", "versions", "hardware"):
+        for key in ("task_options", "position_options", "fairness", "relations", "versions", "hardware", "settings"):
             setattr(self, key, _plain(getattr(self, key)))
         self._check()
 

@@ -1,16 +1,24 @@
-"""Intervals and summaries: Wilson score, Student t over seeds, effective length, extrapolation factor."""
+"""Intervals and summaries: Wilson score, Student t and bootstrap over seeds, effective length, extrapolation factor,
+area under the extrapolation curve.
+"""
 
 import math
-from collections.abc import Iterable, Sequence
+import random
+from collections.abc import Callable, Iterable, Sequence
 from statistics import NormalDist, fmean, stdev
 from typing import Protocol
+
+THRESHOLDS = (0.99, 0.95, 0.9, 0.5)
 
 
 class Scored(Protocol):
     """What `effective_length` needs of a result: the scale and the share of right answers."""
 
-    n: Sequence[int]
-    exact_match: float
+    @property
+    def n(self) -> Sequence[int]: ...
+
+    @property
+    def exact_match(self) -> float: ...
 
 
 def wilson(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -71,6 +79,33 @@ def t_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[float
     return mean, mean - half, mean + half
 
 
+def bootstrap(
+    values: Iterable[float],
+    confidence: float = 0.95,
+    statistic: Callable[[list[float]], float] = fmean,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """A statistic of a few runs and its percentile bootstrap interval (Efron 1979): (statistic, low, high).
+
+    The runs are drawn anew, with replacement, `samples` times; the interval is what the middle `confidence` of the
+    statistics span. It stays inside the range of the values, and with three runs or fewer it hardly says more than
+    that range: their number limits it, not `samples`.
+
+    Raises:
+        ValueError: no values, a confidence outside (0, 1), samples below 1.
+    """
+    values = [float(value) for value in values]
+    _check_confidence(confidence)
+    if not values or samples < 1:
+        raise ValueError(f"bootstrap needs at least 1 value and 1 sample, got {len(values)} and {samples}.")
+    draw = random.Random(seed)
+    found = sorted(statistic(draw.choices(values, k=len(values))) for _ in range(samples))
+    cut = (1 - confidence) / 2
+    low, high = (found[min(samples - 1, math.floor(share * samples))] for share in (cut, 1 - cut))
+    return statistic(values), low, high
+
+
 def effective_length(results: Iterable[Scored], threshold: float = 0.99) -> int:
     """The largest tested length up to which *every* tested length has an exact match of at least `threshold`.
 
@@ -85,11 +120,59 @@ def effective_length(results: Iterable[Scored], threshold: float = 0.99) -> int:
     return max((size for size, _ in scores if size < failed), default=0)
 
 
+def effective_lengths(results: Iterable[Scored], thresholds: Sequence[float] = THRESHOLDS) -> dict[float, int]:
+    """`effective_length` at every threshold."""
+    results = list(results)
+    return {threshold: effective_length(results, threshold) for threshold in thresholds}
+
+
 def extrapolation_factor(results: Iterable[Scored], n_max: int, threshold: float = 0.99) -> float:
     """`effective_length` in units of the longest training length `n_max` (>= 1)."""
     if n_max < 1:
         raise ValueError(f"n_max, the longest training length, is at least 1, got {n_max}.")
     return effective_length(results, threshold) / n_max
+
+
+def extrapolation_area(results: Iterable[Scored], n_max: int, up_to: int) -> float:
+    """Mean exact match beyond the training lengths, every doubling of the length counting the same: the area under the
+    curve over log n from `n_max` to `up_to`, divided by its width. 1: all solved, 0: nothing.
+
+    Between tested lengths the curve is a straight line over log n; before the first one it is that one's value. A last
+    one that is 0 stays 0: a run may have been stopped there.
+
+    Args:
+        results: of scales with different sizes (the size of a scale is its largest hint).
+        n_max: longest training length, >= 1.
+        up_to: end of the range, > n_max.
+
+    Raises:
+        ValueError: nothing was tested, `up_to` is not above `n_max`, or the last tested length is below `up_to` and
+            not 0; two results of one size.
+    """
+    points = sorted((max(result.n), result.exact_match) for result in results)
+    sizes = [size for size, _ in points]
+    if not 1 <= n_max < up_to:
+        raise ValueError(f"the area needs 1 <= n_max < up_to, got n_max={n_max}, up_to={up_to}.")
+    if not points or len(set(sizes)) < len(sizes):
+        raise ValueError("the area needs results of at least one length, and one result a length.")
+    if sizes[-1] < up_to and points[-1][1] > 0:
+        raise ValueError(f"the area up to {up_to} needs a result there: the last one, at {sizes[-1]}, is not 0.")
+    ends = [n_max, *(size for size in sizes if n_max < size < up_to), up_to]
+    heights = [_height(points, end) for end in ends]
+    area = 0.0
+    for (x0, y0), (x1, y1) in zip(
+        zip(ends, heights, strict=True), zip(ends[1:], heights[1:], strict=True), strict=False
+    ):
+        area += math.log(x1 / x0) * (y0 + y1) / 2
+    return area / math.log(up_to / n_max)
+
+
+def _height(points: list[tuple[int, float]], size: int) -> float:
+    """The curve through sorted points at a size, straight over the logarithm, constant outside."""
+    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        if x0 <= size < x1:
+            return y0 + (y1 - y0) * math.log(size / x0) / math.log(x1 / x0)
+    return points[0][1] if size < points[0][0] else points[-1][1]
 
 
 def _inside(theta: float, freedom: int) -> float:

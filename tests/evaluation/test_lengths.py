@@ -207,6 +207,46 @@ def test_teacher_forcing_reports_token_accuracy():
     assert (result.correct, result.token_accuracy) == (20, 1.0)
 
 
+def test_first_errors_are_recorded_in_both_modes(llama):
+    """Teacher-forced and greedy decoding depart from the right answer at the same place."""
+    greedy, teacher = (
+        evaluate_lengths(llama, TOKENIZER, TASK, [4, 6], 30, mode=mode, seed=7) for mode in ("generate", "teacher")
+    )
+    for one, other in zip(greedy, teacher, strict=True):
+        assert one.first_errors == other.first_errors and len(one.first_errors) == 10
+        assert sum(one.first_errors) == 30 - one.correct > 0
+    model = Recorder(TASK, TOKENIZER, lambda answer: answer[:3] + ("b" if answer[3] == "a" else "a") + answer[4:] + END)
+    (result,) = evaluate_lengths(model, TOKENIZER, TASK, [9], 20)
+    assert result.first_errors == [0, 0, 0, 20, 0, 0, 0, 0, 0, 0]  # the fourth of ten tokens, <eos> included
+
+
+def flip_first(answer):
+    return ("1" if answer[0] == "0" else "0") + answer[1:] + END
+
+
+def test_details_tell_tokens_final_answers_and_steps_apart():
+    task = get_task("parity")
+    tokenizer = build_tokenizer(task)
+    (result,) = evaluate_lengths(Recorder(task, tokenizer, flip_first), tokenizer, task, [4], 20, details=True)
+    assert (result.correct, result.final_accuracy, result.step_accuracy) == (0, 1.0, 0.75)
+    assert result.token_accuracy == pytest.approx(6 / 7)  # 4 steps, ":", the answer, <eos>
+    (result,) = evaluate_lengths(Recorder(task, tokenizer), tokenizer, task, [4], 20, details=True)
+    assert (result.correct, result.final_accuracy, result.step_accuracy) == (0, 0.0, 0.0)  # nothing ended
+    (result,) = evaluate_lengths(Recorder(task, tokenizer, flip_first), tokenizer, task, [4], 20)
+    assert (result.token_accuracy, result.final_accuracy, result.step_accuracy) == (None, None, None)
+
+
+def test_details_are_those_of_decoding_by_hand(llama):
+    samples = TASK.sample(5, 24, np.random.default_rng([7, 5]))
+    written = [greedy_string(llama.eval(), TOKENIZER, prompt, 6) for prompt in samples.prompt_strings()]
+    wanted = samples.answer_strings()
+    right = sum(text == want for text, want in zip(written, wanted, strict=True))
+    plain, full = (evaluate_lengths(llama, TOKENIZER, TASK, [5], 24, seed=7, details=d)[0] for d in (False, True))
+    assert plain.correct == full.correct == right and full.first_errors == plain.first_errors
+    assert full.final_accuracy == right / 24 and full.step_accuracy is None
+    assert right / 24 < full.token_accuracy <= 1
+
+
 def test_generation_is_greedy_with_a_static_cache_of_the_right_size():
     """The cache of a short length must not be as long as that of the long one before it."""
     model = Recorder(TASK, TOKENIZER, lambda answer: answer + END)

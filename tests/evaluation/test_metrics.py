@@ -1,9 +1,20 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_lengthgen.evaluation.metrics import IGNORE, align_left, exact_match, teacher_forced
+from hf_lengthgen.evaluation.metrics import (
+    IGNORE,
+    align_left,
+    error_histogram,
+    exact_match,
+    first_errors,
+    right_tokens,
+    teacher_forced,
+    token_accuracy,
+)
 
 EOS, PAD = 2, 0
 answers = st.lists(st.lists(st.integers(4, 6), max_size=4), min_size=1, max_size=6)
@@ -61,3 +72,49 @@ def test_shapes_must_fit():
         exact_match(np.zeros((2, 3)), np.zeros((3, 3)))
     with pytest.raises(ValueError, match="one shape"):
         teacher_forced(np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+@given(answers, st.data())
+def test_right_tokens_first_errors_and_token_accuracy(rows, data):
+    """Against loops: place by place up to the target's end."""
+    guesses = [data.draw(st.lists(st.sampled_from([EOS, 4, 5, 6]), max_size=6)) for _ in rows]
+    targets = [row + [EOS] for row in rows]
+    hits = [
+        [k < len(guess) and guess[k] == token for k, token in enumerate(target)]
+        for guess, target in zip(guesses, targets, strict=True)
+    ]
+    written, target = padded(guesses, PAD), padded(targets, IGNORE)
+    right = right_tokens(written, target)
+    assert [row[: len(hit)].tolist() for row, hit in zip(right, hits, strict=True)] == hits
+    assert all(not row[len(hit) :].any() for row, hit in zip(right, hits, strict=True))
+    assert first_errors(written, target).tolist() == [hit.index(False) if False in hit else -1 for hit in hits]
+    assert (first_errors(written, target) < 0).tolist() == exact_match(written, target).tolist()
+    assert token_accuracy(written, target) == sum(map(sum, hits)) / sum(map(len, hits))
+
+
+def test_first_errors_of_empty_answers_and_predictions():
+    assert first_errors(np.zeros((2, 0), dtype=int), padded([[4, EOS], [EOS]], IGNORE)).tolist() == [0, 0]
+    assert first_errors(np.zeros((2, 3), dtype=int), np.zeros((2, 0), dtype=int)).tolist() == [-1, -1]
+    with pytest.raises(ValueError, match="at least one token"):
+        token_accuracy(np.zeros((1, 1), dtype=int), padded([[IGNORE]], IGNORE))
+    with pytest.raises(ValueError, match="equally many rows"):
+        first_errors(np.zeros((2, 3)), np.zeros((3, 3)))
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(-1, 49)), max_size=20), st.integers(1, 12))
+def test_error_histogram_counts_by_share_of_the_answer(pairs, bins):
+    """Against exact fractions: an error at place e of s lies in part k where k / bins <= e / s < (k + 1) / bins."""
+    pairs = [(size, min(error, size - 1)) for size, error in pairs]
+    sizes, errors = (np.array([pair[axis] for pair in pairs], dtype=int) for axis in (0, 1))
+    want = [
+        sum(error >= 0 and Fraction(k, bins) <= Fraction(error, size) < Fraction(k + 1, bins) for size, error in pairs)
+        for k in range(bins)
+    ]
+    assert error_histogram(errors, sizes, bins).tolist() == want
+
+
+def test_error_histogram_refuses_what_cannot_be():
+    with pytest.raises(ValueError, match="within answers"):
+        error_histogram(np.array([3]), np.array([3]))
+    with pytest.raises(ValueError, match="bins >= 1"):
+        error_histogram(np.array([0]), np.array([3]), 0)

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 from xml.etree import ElementTree
 
@@ -7,7 +8,7 @@ from PIL import Image
 
 from hf_lengthgen.evaluation.curves import make_curves
 from hf_lengthgen.evaluation.labels import NAMES
-from hf_lengthgen.evaluation.plot import curves_figure, drawn_points, plot_curves
+from hf_lengthgen.evaluation.plot import curves_figure, drawn_points, plot_curves, save_figure
 
 from .results import make_result, score
 
@@ -171,3 +172,17 @@ def test_single_lengths_can_be_drawn(tmp_path):
     for n, low, high in ((5, 1, 12), (100, 1, 12), (12, 12, 12)):
         path = plot_curves([make_result("rope", [(n, 100)], n_min=low, n_max=high)], tmp_path / "one.png")
         assert path.stat().st_size > 5_000
+
+
+def test_curves_keep_their_label_and_order():
+    """Two variants that a result file cannot tell apart, such as two learning rates."""
+    low, high = (make_curves([make_result(scores=falling(k))])[0] for k in (1, 5))
+    curves = [dataclasses.replace(low, label="rate 0.1"), dataclasses.replace(high, label="rate 0.2")]
+    labels = [text.get_text() for text in curves_figure(curves).legends[0].get_texts()]
+    assert [label.partition("  ")[0] for label in labels] == ["rate 0.1", "rate 0.2"]
+
+
+def test_only_svg_and_png_are_written(tmp_path):
+    with pytest.raises(ValueError, match="written as .svg or .png, got 'x.pdf'"):
+        save_figure(curves_figure([make_result()]), tmp_path / "x.pdf")
+    assert save_figure(curves_figure([make_result()]), tmp_path / "x.svg").stat().st_size > 1000

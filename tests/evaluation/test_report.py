@@ -1,6 +1,7 @@
 import pytest
 
-from hf_lengthgen.evaluation.report import load_results, markdown_table, percent, replace_table
+from hf_lengthgen.evaluation.curves import make_curves
+from hf_lengthgen.evaluation.report import curves_table, load_results, markdown_table, percent, replace_table
 from hf_lengthgen.evaluation.statistics import t_interval
 
 from .results import make_result, score
@@ -46,11 +47,20 @@ def test_untested_stopped_and_missing_are_marked():
         ]
     )
     lbpe, rope = cells(table)
-    assert lbpe["20"].startswith("45.0 ±") and lbpe["20"].endswith("(2 of 3)")
+    assert lbpe["20"].startswith("45.0 ±") and lbpe["20"].endswith("[2 of 3]")
     assert lbpe["50"].startswith("53.3 ±") and lbpe["50"].endswith(" *")
     assert rope == {"variant": "RoPE", "seeds": "1", "10": "0", "20": "–", "50": "–", "solved to": "none"}
     assert "counts as 0" in table
     assert "counts as 0" not in markdown_table([make_result("rope", scores=[(10, 0)])])
+
+
+def test_the_range_of_the_seeds_instead_of_an_interval():
+    curves = make_curves([make_result(scores=[(10, 100), (20, k)], seed=k) for k in (0, 50)])
+    table = curves_table(curves, spread="range")
+    assert cells(table)[0]["20"] == "25.0 (0–50.0)" and cells(table)[0]["10"] == "100"
+    assert "mean over seeds (lowest–highest)" in table
+    with pytest.raises(ValueError, match="spread is one of t, range, got 'sd'"):
+        curves_table(curves, spread="sd")
 
 
 def test_several_tasks_get_a_column_and_stay_together():

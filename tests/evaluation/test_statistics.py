@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -7,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_lengthgen.evaluation.statistics import (
+    bootstrap,
     effective_length,
+    effective_lengths,
+    extrapolation_area,
     extrapolation_factor,
     t_interval,
     t_quantile,
@@ -166,3 +170,78 @@ def test_effective_length_refuses():
         effective_length([], 99)
     with pytest.raises(ValueError, match="n_max"):
         extrapolation_factor([], 0)
+
+
+def test_bootstrap_agrees_with_all_resamples():
+    """With three values there are 27 equally likely resamples: their quantiles are the interval."""
+    values = [0.2, 0.5, 1.0]
+    means = sorted(sum(draw) / 3 for draw in itertools.product(values, repeat=3))
+    for confidence in (0.5, 0.8):
+        estimate, low, high = bootstrap(values, confidence)
+        cut = (1 - confidence) / 2
+        assert estimate == pytest.approx(sum(values) / 3)
+        assert low == pytest.approx(means[math.floor(cut * 27)]) and high == pytest.approx(
+            means[math.floor((1 - cut) * 27)]
+        )
+    assert bootstrap(values, 0.95)[1:] == pytest.approx((0.2, 1.0))  # 1 in 27 is more than 2.5%
+
+
+def test_bootstrap_of_many_values_is_the_normal_interval():
+    values = np.random.default_rng(0).normal(5.0, 2.0, 400).tolist()
+    mean, low, high = bootstrap(values, samples=4000)
+    half = 1.96 * np.std(values) / math.sqrt(400)
+    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.02)
+
+
+def test_bootstrap_takes_other_statistics_and_a_seed():
+    assert bootstrap([1, 2, 9], statistic=max)[0] == 9
+    assert bootstrap([3.0]) == (3.0, 3.0, 3.0)
+    values = list(range(9))
+    assert bootstrap(values, samples=50) == bootstrap(values, samples=50) != bootstrap(values, samples=50, seed=1)
+
+
+@pytest.mark.parametrize("arguments", [([],), ([1], 0), ([1], 95), ([1], 0.95, max, 0)])
+def test_bootstrap_refuses(arguments):
+    with pytest.raises(ValueError, match="got"):
+        bootstrap(*arguments)
+
+
+def test_effective_lengths_at_every_threshold():
+    results = [Score([10], 1.0), Score([20], 0.96), Score([50], 0.92), Score([100], 0.5), Score([200], 0.1)]
+    assert effective_lengths(results) == {0.99: 10, 0.95: 20, 0.9: 50, 0.5: 100}
+    assert effective_lengths(iter(results), [0.05]) == {0.05: 200}
+
+
+@given(st.lists(st.tuples(st.integers(1, 1000), st.floats(0, 1)), min_size=1, max_size=6, unique_by=lambda p: p[0]))
+def test_the_area_is_the_mean_over_log_n(points):
+    """Against a Riemann sum over a fine grid in log n."""
+    points = sorted([*points, (1000, 0.25)] if points[-1][0] != 1000 else points)
+    points = [point for k, point in enumerate(points) if k == 0 or point[0] != points[k - 1][0]]
+    x = np.linspace(math.log(12), math.log(1000), 40_001)
+    middle = (x[1:] + x[:-1]) / 2
+    want = np.interp(middle, [math.log(n) for n, _ in points], [share for _, share in points]).mean()
+    assert extrapolation_area([Score([n], share) for n, share in points], 12, 1000) == pytest.approx(want, abs=1e-3)
+
+
+def test_the_area_of_simple_curves():
+    solved = [Score([12], 1.0), Score([100], 1.0), Score([1000], 1.0)]
+    assert extrapolation_area(solved, 12, 1000) == pytest.approx(1.0)
+    assert extrapolation_area([Score([12], 0.0)], 12, 1000) == 0.0  # stopped, and nothing beyond
+    halfway = [Score([10], 1.0), Score([1000], 0.0)]
+    assert extrapolation_area(halfway, 10, 1000) == pytest.approx(0.5)
+    assert extrapolation_area([Score([10, 4], 1.0), Score([1000, 1000], 0.0)], 10, 1000) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "results, n_max, up_to, message",
+    [
+        ([], 12, 100, "at least one length"),
+        ([Score([12], 0.5), Score([12], 0.0)], 12, 100, "one result a length"),
+        ([Score([12], 0.5)], 12, 100, "needs a result there: the last one, at 12, is not 0"),
+        ([Score([12], 0.0)], 12, 12, "n_max < up_to"),
+        ([Score([12], 0.0)], 0, 12, "n_max < up_to"),
+    ],
+)
+def test_the_area_refuses(results, n_max, up_to, message):
+    with pytest.raises(ValueError, match=message):
+        extrapolation_area(results, n_max, up_to)

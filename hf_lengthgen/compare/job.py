@@ -1,0 +1,152 @@
+"""One cell at work: a process of `lengthgen train`, its log, and the result it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from ..evaluation.result import Result
+from ..training.files import remove_folder, write_text
+from .commit import PACKAGE, source_commit
+from .grid import Cell
+from .layout import Layout
+from .settings import deciding, digest
+
+# -P: the package that runs here, not one that happens to lie in the current folder.
+PROGRAM = (sys.executable, "-P", "-m", "hf_lengthgen.cli", "train")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class CellBusy(Exception):
+    """Another process is at work on the cell."""
+
+
+class Job:
+    """A started cell. `CellBusy` on construction if another process, of whatever comparison, has it.
+
+    `device`: a GPU as CUDA_VISIBLE_DEVICES names it; None leaves the choice to the run.
+    """
+
+    def __init__(self, cell: Cell, layout: Layout, device: str | None = None) -> None:
+        self.cell, self.layout = cell, layout
+        self.commit = source_commit()
+        folder = layout.work(cell)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self.log = layout.work(cell, ".log")
+        log = open(self.log, "ab")  # noqa: SIM115
+        try:
+            # The lock belongs to the open file, which the run inherits: it lasts as long as either of us lives.
+            _lock(log)
+            config = dataclasses.replace(cell.config, output_dir=str(folder))
+            write_text(layout.work(cell, ".yaml"), yaml.safe_dump(config.to_dict(), sort_keys=False))
+            self.began = time.monotonic()
+            self.process = subprocess.Popen(
+                [*PROGRAM, "--config", str(layout.work(cell, ".yaml"))],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=_environment(device),
+                start_new_session=True,  # Ctrl-C reaches us alone, and we tell the run
+            )
+        finally:
+            log.close()
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self.process.poll()
+
+    def stop(self) -> None:
+        """Ask it to save and leave."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+    def spent(self) -> float:
+        """Seconds spent on the cell up to now, earlier attempts included; call it once the process has ended."""
+        path = self.layout.work(self.cell, ".seconds")
+        try:
+            before = float(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = 0.0
+        total = before + time.monotonic() - self.began
+        write_text(path, f"{total:.1f}\n")
+        return total
+
+    def collect(self, command: str, *, keep_models: bool) -> Result:
+        """File the result of a run that has ended well, with what it cannot know itself.
+
+        command: what to type to get this cell again. Without `keep_models` the run's folder is removed.
+
+        Raises:
+            ValueError: the run left no result.
+        """
+        folder = self.layout.work(self.cell)
+        settings = deciding(self.cell.config)
+        result = dataclasses.replace(
+            Result.load(folder / "result.json"),
+            command=command,
+            commit=self.commit,
+            wall_seconds=round(self.spent(), 1),
+            settings=settings,
+            settings_digest=digest(settings),
+        )
+        result.save(self.layout.result(self.cell))
+        if keep_models:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        else:
+            remove_folder(folder)
+        return result
+
+    def last_line(self) -> str:
+        """Of its log."""
+        return last_line(self.log)
+
+
+def discard(cell: Cell, layout: Layout) -> None:
+    """Forget a cell: its result and what its run has left."""
+    layout.result(cell).unlink(missing_ok=True)
+    remove_folder(layout.work(cell))
+    for ending in (".yaml", ".seconds", ".log"):
+        layout.work(cell, ending).unlink(missing_ok=True)
+
+
+def last_line(path: Path) -> str:
+    """The last line of a file that says anything."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError as error:
+        return f"its log cannot be read: {error.strerror}"
+    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+
+
+def _environment(device: str | None) -> dict[str, str]:
+    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    changes = dict.fromkeys(_THREADS, "1") | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    if device is not None:
+        changes["CUDA_VISIBLE_DEVICES"] = device
+    return os.environ | changes
+
+
+def _lock(file: IO) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CellBusy from None

@@ -1,0 +1,156 @@
+"""What a comparison has found so far: its results, pair by pair, and what they come to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, median_low
+
+from ..evaluation.curves import Curve, Point, make_curves, point_at
+from ..evaluation.labels import variant_name
+from ..evaluation.result import Result
+from ..evaluation.statistics import effective_length, extrapolation_area
+from ..tasks import get_task
+from .grid import Cell, Grid
+from .layout import Layout, changed_setting
+
+Scale = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A task and a variant.
+
+    Attributes:
+        label: what figures call the variant.
+        cells: one per seed.
+        results: of the finished ones, by seed.
+    """
+
+    task: str
+    variant: str
+    label: str
+    cells: tuple[Cell, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def missing(self) -> int:
+        """Seeds without a result."""
+        return len(self.cells) - len(self.results)
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """None without results."""
+        if not self.results:
+            return None
+        (curve,) = make_curves(self.results)
+        return dataclasses.replace(curve, label=self.label)
+
+    def reaches(self, threshold: float) -> list[int]:
+        """The effective length of every finished run."""
+        return [effective_length(result.lengths, threshold) for result in self.results]
+
+    def reach(self, threshold: float) -> int | None:
+        """The lower median of them, which is one of them; None without results."""
+        return median_low(self.reaches(threshold)) if self.results else None
+
+    def areas(self, scales: Sequence[Scale]) -> list[float]:
+        """The area under the extrapolation curve of every finished run (`extrapolation_area`), up to the last of these
+        scales; over those with equal hints, where there are any. [] where they reach no further than training, or where
+        a run was not tested up to there.
+        """
+        diagonal = [scale for scale in scales if len(set(scale)) == 1] or list(scales)
+        n_max, up_to = self.cells[0].config.n_max, max(map(max, diagonal))
+        if up_to <= n_max:
+            return []
+        areas = []
+        for result in self.results:
+            lengths = [score for scale in diagonal if (score := result.at(scale)) is not None]
+            if not lengths or (lengths[-1].correct and max(lengths[-1].n) < up_to):
+                return []
+            areas.append(extrapolation_area(lengths, n_max, up_to))
+        return areas
+
+    def at(self, scale: Scale) -> Point | None:
+        """All finished runs at a scale, those stopped before it as 0; None without results."""
+        return point_at(scale, self.results) if self.results else None
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """A comparison's pairs and what is missing.
+
+    Attributes:
+        pairs: (task, variant) -> Pair, for every pair of the grid.
+        stale: result files that were made under other settings than the grid's; they are left out.
+    """
+
+    grid: Grid
+    pairs: dict[tuple[str, str], Pair]
+    stale: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> list[Result]:
+        return [result for pair in self.pairs.values() for result in pair.results]
+
+    @property
+    def missing(self) -> list[Cell]:
+        """Cells without a result, in the order of the grid."""
+        found = {(p.task, p.variant, result.seed) for p in self.pairs.values() for result in p.results}
+        return [cell for cell in self.grid.cells if (cell.task, cell.variant, cell.seed) not in found]
+
+    def of_task(self, task: str) -> list[Pair]:
+        return [pair for (own, _), pair in self.pairs.items() if own == task]
+
+    def scales(self, task: str) -> list[Scale]:
+        """What is evaluated on a task, by growing length."""
+        found = set()
+        for cell in {cell.pair: cell for cell in self.grid.cells if cell.task == task}.values():
+            built = get_task(cell.config.task, **cell.config.task_options)
+            found |= {built.expand(n) for n in [*cell.config.eval_lengths, *cell.config.long_lengths]}
+        return sorted(found, key=lambda scale: (max(scale), scale))
+
+    def curves(self, task: str, threshold: float) -> list[Curve]:
+        """Of the pairs of a task with results, farthest reach first."""
+        pairs = [pair for pair in self.of_task(task) if pair.curve is not None]
+        pairs.sort(key=lambda pair: (-pair.curve.reach(threshold), -_mean(pair, self.scales(task))))
+        return [pair.curve for pair in pairs]
+
+
+def gather(grid: Grid, layout: Layout) -> Outcomes:
+    """Read the results of a comparison's cells.
+
+    Raises:
+        ValueError: a damaged result file.
+    """
+    stale = []
+    pairs = {}
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in grid.cells:
+        groups.setdefault((cell.task, cell.variant), []).append(cell)
+    for task in grid.tasks:
+        for variant in grid.variants:
+            cells = groups.get((task, variant))
+            if cells is None:
+                continue
+            results = []
+            for cell in cells:
+                result = layout.finished(cell, check=False)
+                if result is None:
+                    continue
+                if changed_setting(cell, result):
+                    stale.append(str(layout.result(cell)))
+                else:
+                    results.append(result)
+            config = cells[0].config
+            label = grid.labels[variant] or variant_name(config.position_embedding, config.scale_hint)
+            pairs[task, variant] = Pair(task, variant, label, tuple(cells), tuple(results))
+    return Outcomes(grid, pairs, tuple(stale))
+
+
+def _mean(pair: Pair, scales: Sequence[Scale]) -> float:
+    """Of the exact match over all scales: orders variants of one reach."""
+    points = [pair.at(scale) for scale in scales]
+    return fmean(point.exact_match if point and point.values else 0.0 for point in points)

@@ -1,0 +1,162 @@
+"""The report of a comparison (README.md, report.html, table.csv, summary.csv, figures), from its result files alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..tasks import get_task
+from ..training.files import write_text
+from . import html, tables
+from .figures import heat_map, task_figure
+from .grid import Grid
+from .layout import Layout
+from .outcomes import Outcomes, gather
+
+FIGURES = "figures"
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """What the report says of one task; figure and table are None where nothing is finished."""
+
+    name: str
+    about: str
+    table: Any
+    figure: Any
+
+
+def write_report(grid: Grid, layout: Layout, command: str) -> Outcomes:
+    """Write README.md, report.html, table.csv, summary.csv and figures/ into `layout.output_dir`.
+
+    command: what to type to make all results. Returns what the report is made of.
+
+    Raises:
+        ValueError: a damaged result file.
+    """
+    outcomes = gather(grid, layout)
+    folder = layout.output_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = _draw(outcomes, folder / FIGURES)
+    write_text(folder / "table.csv", tables.csv_text(outcomes))
+    write_text(folder / "summary.csv", tables.summary_csv(outcomes))
+    write_text(folder / "README.md", _readme(outcomes, figures, command))
+    write_text(folder / "report.html", _page(outcomes, figures, folder, command))
+    return outcomes
+
+
+def _draw(outcomes: Outcomes, folder: Path) -> dict[str, str]:
+    """Figures by what they show: a task, or "" for the heat map. Values are paths relative to the report."""
+    from ..evaluation.plot import save_figure
+
+    drawn = {task: task_figure(outcomes, task) for task in outcomes.grid.tasks}
+    if outcomes.results:
+        drawn[""] = heat_map(outcomes)
+    made = {}
+    for name, figure in drawn.items():
+        if figure is not None:
+            made[name] = f"{FIGURES}/{name or 'heat_map'}.svg"
+            save_figure(figure, folder / f"{name or 'heat_map'}.svg")
+    return made
+
+
+def _readme(outcomes: Outcomes, figures: dict[str, str], command: str) -> str:
+    parts = [
+        f"# Comparison `{outcomes.grid.name}`",
+        _summary(outcomes),
+        f"Made by `{command}`. The same figures and tables in one page that opens offline: `report.html`; one line per "
+        f"cell and length: `table.csv`; one line per task and variant, with effective lengths at 99, 95, 90 and 50% "
+        f"and the area under the curve: `summary.csv`; every cell's own result file: "
+        f"`<task>/<variant>/seed<k>.json`.",
+        "## Effective length",
+        _reach_note(outcomes),
+        f"![effective length]({figures['']})" if "" in figures else "",
+        tables.reach_table(outcomes),
+        "## Exact match at the largest length",
+        _largest_note(outcomes),
+        tables.largest_table(outcomes),
+    ]
+    for task in outcomes.grid.tasks:
+        parts += [f"## {task}", _about(outcomes, task)]
+        if task in figures:
+            parts += [f"![{task}]({figures[task]})", tables.task_table(outcomes, task)]
+        else:
+            parts.append("No cell of this task is finished yet.")
+    parts += [
+        "## In what results of this literature differ",
+        tables.fairness_table(outcomes),
+        "## Versions and cost",
+        tables.cost_text(outcomes),
+        tables.versions_table(outcomes),
+        "## What is missing",
+        tables.missing_text(outcomes),
+    ]
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def _page(outcomes: Outcomes, figures: dict[str, str], folder: Path, command: str) -> str:
+    def svg(name: str, prefix: str) -> Any:
+        return html.inline_svg(folder / figures[name], prefix) if name in figures else None
+
+    sections = []
+    for index, task in enumerate(outcomes.grid.tasks):
+        table = html.table(tables.task_table(outcomes, task))
+        sections.append(Section(task, _about(outcomes, task), table, svg(task, f"f{index}")))
+    return html.render(
+        title=f"Comparison {outcomes.grid.name}",
+        summary=_summary(outcomes),
+        command=command,
+        heat=svg("", "heat"),
+        reach=html.table(tables.reach_table(outcomes)),
+        reach_note=_reach_note(outcomes),
+        largest=html.table(tables.largest_table(outcomes)),
+        largest_note=_largest_note(outcomes),
+        sections=sections,
+        fairness=html.table(tables.fairness_table(outcomes)),
+        versions=html.table(tables.versions_table(outcomes)),
+        cost=tables.cost_text(outcomes),
+        missing=tables.missing_text(outcomes),
+    )
+
+
+def _summary(outcomes: Outcomes) -> str:
+    grid = outcomes.grid
+    total, finished = len(grid.cells), len(outcomes.results)
+    seeds = sorted({len(pair.cells) for pair in outcomes.pairs.values()})
+    runs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    state = "all finished" if finished == total else f"{finished} finished, {total - finished} missing"
+    return (
+        f"{len(grid.variants)} variants on {len(grid.tasks)} tasks, {runs} seeds each: {total} cells, {state}. On one "
+        f"task all variants have the same model size, data, number of steps and evaluation, except where a setting "
+        f"belongs to the embedding."
+    )
+
+
+def _reach_note(outcomes: Outcomes) -> str:
+    return (
+        f"Per run, the largest tested length up to which every tested length has an exact match of at least "
+        f"{100 * tables.THRESHOLD:g}%; 0: not even the shortest. Shown is the (lower) median over all seeds, with "
+        f"the lowest and highest in parentheses where they differ. [2/3]: two of three seeds are finished; ?: none; "
+        f"{tables.NONE}: not compared."
+    )
+
+
+def _largest_note(outcomes: Outcomes) -> str:
+    largest = {"x".join(map(str, outcomes.scales(task)[-1])) for task in outcomes.grid.tasks}
+    return (
+        f"At n = {' or '.join(sorted(largest))}: mean exact match in % over all seeds, with the lowest and highest "
+        f"in parentheses where they differ. A run that had solved nothing at a shorter length was not tested here "
+        f"and counts as 0; "
+        f"–: not tested, for another reason."
+    )
+
+
+def _about(outcomes: Outcomes, task: str) -> str:
+    """Format, steps, and whether the number of operators is known to be constant."""
+    config = next(cell.config for cell in outcomes.grid.cells if cell.task == task)
+    built = get_task(config.task, **config.task_options)
+    first = built.describe().splitlines()[0].removeprefix(f"{built.name}: ")
+    steps = sorted({cell.config.steps for cell in outcomes.grid.cells if cell.task == task})
+    trained = f"Trained on n = {config.n_min}..{config.n_max}, {' to '.join(f'{s:,}' for s in steps)} steps."
+    return f"{first[:1].upper()}{first[1:]} {trained} SRC: {built.src_verdict}"

@@ -1,0 +1,219 @@
+"""The tables of a comparison, in Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ..evaluation.curves import point_at
+from ..evaluation.report import curves_table, percent
+from ..evaluation.result import FAIRNESS
+from ..evaluation.scale import scale_text
+from ..evaluation.statistics import THRESHOLDS, bootstrap
+from .estimate import duration, wall_seconds
+from .outcomes import Outcomes, Pair
+
+THRESHOLD = 0.95
+NONE = "·"  # the comparison has no such pair
+COLUMNS = (
+    "task", "variant", "position_embedding", "scale_hint", "seed", "n", "examples", "correct", "exact_match", "ci_low",
+    "ci_high", "mode", "tested", "parameters", "train_seconds",
+)  # fmt: skip
+
+
+def reach_table(outcomes: Outcomes) -> str:
+    """Effective length: tasks down, variants across."""
+    return _matrix(outcomes, reach_text)
+
+
+def reach_text(pair: Pair) -> str:
+    """ "200", "200 (24–500)" where seeds differ, "200 [2/3]" where seeds are missing, "?" without any."""
+    if not pair.results:
+        return "?"
+    reaches = pair.reaches(THRESHOLD)
+    text = f"{pair.reach(THRESHOLD):g}"
+    if min(reaches) != max(reaches):
+        text += f" ({min(reaches)}–{max(reaches)})"
+    return text + _seeds(pair)
+
+
+def largest_table(outcomes: Outcomes) -> str:
+    """Exact match at the largest length: tasks down, variants across."""
+
+    def cell(pair: Pair) -> str:
+        if not pair.results:
+            return "?"
+        point = pair.at(outcomes.scales(pair.task)[-1])
+        if not point.values:
+            return "–"
+        low, high = min(point.values), max(point.values)
+        spread = f" ({percent(low)}–{percent(high)})" if low != high else ""
+        return percent(point.exact_match) + spread + _seeds(pair)
+
+    return _matrix(outcomes, cell)
+
+
+def task_table(outcomes: Outcomes, task: str) -> str:
+    """Variants down, lengths across, with intervals and a line that says what the numbers are; "" without results."""
+    curves = outcomes.curves(task, THRESHOLD)
+    tested = {point.n for curve in curves for point in curve.points}
+    scales = [scale for scale in outcomes.scales(task) if scale in tested]
+    return curves_table(curves, scales, THRESHOLD, spread="range") if curves else ""
+
+
+def fairness_table(outcomes: Outcomes) -> str:
+    """The five things in which results of this literature differ, each value with what it holds for."""
+    rows = []
+    for field in FAIRNESS:
+        holders: dict[str, list[str]] = {}
+        for pair in outcomes.pairs.values():
+            for result in pair.results[:1]:
+                value = result.fairness[field]
+                if field == "seeds":
+                    value = f"{len(pair.cells)} runs a pair, all counted"
+                name = pair.task if field == "format" else pair.label
+                if name not in holders.setdefault(value, []):
+                    holders[value].append(name)
+        for value, names in holders.items():
+            rows.append((field.replace("_", " "), value, "all" if len(holders) == 1 else ", ".join(names)))
+    return markdown(["", "value", "of"], rows, left=3)
+
+
+def versions_table(outcomes: Outcomes) -> str:
+    """How often each commit, version and device made a result."""
+    counts: dict[str, Counter] = {}
+    for result in outcomes.results:
+        stated = {"commit": result.commit or "unknown"} | result.versions
+        stated |= {"device": result.hardware.get("device", "unknown")}
+        for key, value in stated.items():
+            counts.setdefault(key, Counter())[value] += 1
+    rows = [
+        (key, ", ".join(value if len(found) == 1 else f"{value} ({count} cells)" for value, count in found.items()))
+        for key, found in counts.items()
+    ]
+    return markdown(["", "value"], rows, left=2)
+
+
+def cost_text(outcomes: Outcomes) -> str:
+    """One sentence: time, memory, model size."""
+    results = outcomes.results
+    if not results:
+        return ""
+    peaks = [result.peak_memory_mb for result in results if result.peak_memory_mb is not None]
+    sizes = sorted({result.parameters for result in results})
+    memory = f" Largest memory of a cell: {max(peaks):,.0f} MiB." if peaks else ""
+    return (
+        f"{len(results)} cells took {duration(sum(map(wall_seconds, results)))} of wall time, one thread each."
+        f"{memory} Models have {sizes[0]:,} to {sizes[-1]:,} parameters."
+    )
+
+
+def missing_text(outcomes: Outcomes) -> str:
+    """What the comparison lacks, counted by pair."""
+    total, missing = len(outcomes.grid.cells), outcomes.missing
+    lines = []
+    if not missing:
+        lines.append(f"Nothing: all {total} cells are finished.")
+    else:
+        lines.append(f"{len(missing)} of {total} cells are not finished; every mean is over the seeds there are:")
+        lines.append("")
+        counts = Counter(cell.pair for cell in missing)
+        for task in outcomes.grid.tasks:
+            named = [
+                f"{pair.variant} ({counts[pair.cells[0].pair]} of {len(pair.cells)})"
+                for pair in outcomes.of_task(task)
+                if counts[pair.cells[0].pair]
+            ]
+            if named:
+                lines.append(f"- {task}: {', '.join(named)}")
+    if outcomes.stale:
+        lines += ["", f"Left out, since they were made under other settings: {', '.join(outcomes.stale)}."]
+    return "\n".join(lines)
+
+
+def csv_text(outcomes: Outcomes) -> str:
+    """One line per cell and length. A length that was not tested, since the run had solved nothing at a shorter one,
+    has exact_match 0 and tested = no.
+    """
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for pair in outcomes.pairs.values():
+        for result in pair.results:
+            common = {
+                "task": pair.task,
+                "variant": pair.variant,
+                **{key: getattr(result, key) for key in ("position_embedding", "scale_hint", "seed", "parameters")},
+                "train_seconds": "" if result.train_seconds is None else round(result.train_seconds, 1),
+            }
+            for scale in outcomes.scales(pair.task):
+                score = result.at(scale)
+                if score is not None:
+                    keys = ("examples", "correct", "exact_match", "ci_low", "ci_high", "mode")
+                    row = {key: getattr(score, key) for key in keys} | {"tested": "yes"}
+                    row |= {key: round(row[key], 6) for key in ("exact_match", "ci_low", "ci_high")}
+                elif point_at(scale, [result]).stopped:
+                    row = {"exact_match": 0.0, "tested": "no"}
+                else:
+                    continue
+                writer.writerow(common | {"n": scale_text(scale)} | row)
+    return file.getvalue()
+
+
+def summary_csv(outcomes: Outcomes) -> str:
+    """One line per pair: effective lengths (lower median over the seeds) and the extrapolation factor at 95%, exact
+    match at the largest length and the area under the extrapolation curve, each a mean with a bootstrap interval over
+    the seeds. Empty where there is no value.
+    """
+    file = io.StringIO()
+    reaches = {f"effective_length_{100 * threshold:g}": threshold for threshold in THRESHOLDS}
+    means = [f"{name}{end}" for name in ("largest", "area") for end in ("", "_low", "_high")]
+    head = ["task", "variant", "label", "seeds", "finished", *reaches, "extrapolation_factor_95", "largest_n", *means]
+    writer = csv.DictWriter(file, head, lineterminator="\n")
+    writer.writeheader()
+    for pair in outcomes.pairs.values():
+        scales = outcomes.scales(pair.task)
+        row: dict[str, Any] = {
+            "task": pair.task,
+            "variant": pair.variant,
+            "label": pair.label,
+            "seeds": len(pair.cells),
+            "finished": len(pair.results),
+            "largest_n": scale_text(scales[-1]),
+        }
+        if pair.results:
+            row |= {name: pair.reach(threshold) for name, threshold in reaches.items()}
+            row["extrapolation_factor_95"] = round(pair.reach(THRESHOLD) / pair.cells[0].config.n_max, 3)
+            point = pair.at(scales[-1])
+            for name, values in (("largest", point.values), ("area", pair.areas(scales))):
+                if values:
+                    ends = zip(("", "_low", "_high"), bootstrap(values), strict=True)
+                    row |= {name + end: round(value, 6) for end, value in ends}
+        writer.writerow(row)
+    return file.getvalue()
+
+
+def markdown(head: list[str], rows: list[tuple[str, ...]], left: int = 1) -> str:
+    """A table whose first `left` columns are aligned left, the others right."""
+    align = ["---"] * left + ["---:"] * (len(head) - left)
+    lines = [head, align, *([text.replace("|", "\\|") for text in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> str:
+    labels = {}
+    for pair in outcomes.pairs.values():
+        labels.setdefault(pair.variant, pair.label)
+    variants = outcomes.grid.variants
+    rows = []
+    for task in outcomes.grid.tasks:
+        pairs = [outcomes.pairs.get((task, variant)) for variant in variants]
+        rows.append((task, *(NONE if pair is None else text(pair) for pair in pairs)))
+    return markdown(["task", *(labels[variant] for variant in variants)], rows)
+
+
+def _seeds(pair: Pair) -> str:
+    return f" [{len(pair.results)}/{len(pair.cells)}]" if pair.missing else ""

@@ -1,0 +1,109 @@
+import argparse
+
+import pytest
+import yaml
+
+from hf_lengthgen.compare import command
+from hf_lengthgen.compare.runner import CellsFailed, Outcome
+from hf_lengthgen.evaluation.result import Result
+
+from .grids import data, file_result, grid, layout
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(data()))
+    return path
+
+
+def call(*words):
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    chosen, rest = parser.parse_known_args(["compare", *map(str, words)])
+    chosen.run(chosen, rest, "lengthgen compare")
+
+
+def places(tmp_path):
+    return "--output_dir", tmp_path / "results", "--work_dir", tmp_path / "runs"
+
+
+def test_two_cells_end_to_end(path, tmp_path, capsys):
+    """Real training: results, report, and nothing repeated the second time."""
+    call(path, *places(tmp_path), "--jobs", 1, "--only", "copy", "--seeds", 0, "--hidden_size", 16)
+    out, err = capsys.readouterr()
+    assert "2 of 8 cells" in out and "copy/rope seed 0: 4:" in err and "the last one" in err
+    for variant, embedding in (("rope", "rope"), ("hinted", "lbpe")):
+        result = Result.load(tmp_path / "results" / "copy" / variant / "seed0.json")
+        assert result.position_embedding == embedding and result.steps == 20 and result.settings["hidden_size"] == 16
+        assert result.command == (
+            f"lengthgen compare {path} --output_dir {tmp_path / 'results'} --hidden_size 16 "
+            f"--only copy/{variant} --seeds 0"
+        )
+        assert result.hardware["threads"] == 1 and result.wall_seconds > result.train_seconds
+    logs = {log: log.read_bytes() for log in (tmp_path / "runs").rglob("*.log")}
+    assert len(logs) == 2 and not list((tmp_path / "runs").rglob("*.safetensors"))
+    call(path, *places(tmp_path), "--only", "copy", "--seeds", 0, "--hidden_size", 16)
+    assert {log: log.read_bytes() for log in logs} == logs
+    with pytest.raises(ValueError, match="seed0.json was made under other settings: hidden_size was 16 and is 32"):
+        call(path, *places(tmp_path))
+
+
+def test_list_says_what_is_left_and_runs_nothing(path, tmp_path, capsys):
+    where = layout(tmp_path)
+    file_result(grid().cells[0], where, 8)
+    call(path, *places(tmp_path), "--list", "--jobs", 4)
+    out = capsys.readouterr().out
+    assert "  rope 1/2, hinted 0/2" in out and "8 cells, 1 finished, 7 left" in out and "with 4 at a time" in out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_folders_are_named_after_the_comparison(path, tmp_path):
+    call("small.yaml", "--report_only")
+    assert "`lengthgen compare small.yaml`" in (tmp_path / "results" / "small" / "README.md").read_text()
+
+
+def test_report_only(path, tmp_path, capsys):
+    file_result(grid().cells[0], layout(tmp_path), 8, 3)
+    call(path, *places(tmp_path), "--report_only")
+    assert "1 of 8 cells" in capsys.readouterr().out
+    assert "37.5 [1/2]" in (tmp_path / "results" / "README.md").read_text()
+
+
+def test_failed_cells_end_in_exit_code_1_and_a_report(path, tmp_path, monkeypatch):
+    cell = grid().cells[0]
+    monkeypatch.setattr("hf_lengthgen.compare.runner.run_cells", lambda *_, **__: Outcome(failed={cell: "why"}))
+    with pytest.raises(CellsFailed, match="1 cells failed, the first of them copy/rope seed 0: why") as error:
+        call(path, *places(tmp_path))
+    assert error.value.exit_code == 1 and (tmp_path / "results" / "README.md").exists()
+
+
+def test_the_time_limit_is_in_minutes_and_says_what_is_left(path, tmp_path, capsys):
+    call(path, *places(tmp_path), "--time_limit", 0)
+    assert "8 cells are left; the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--jobs", "0"], "--jobs must be at least 1, got 0"),
+        (["--time_limit", "-1"], "--time_limit is a number of minutes, got -1"),
+        (["--time_limit", "nan"], "--time_limit is a number of minutes, got nan"),
+        (["--only", "copi"], "has no 'copi'"),
+        (["--seeds", "9"], "has no seed 9"),
+        (["--stepps", "9"], "unknown setting 'stepps'; did you mean 'steps'"),
+        (["--position_embedding", "rop"], "copy/rope: .*'rop'"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_runs(path, tmp_path, words, message):
+    with pytest.raises(ValueError, match=message) as error:
+        call(path, *places(tmp_path), *words)
+    assert "\n" not in str(error.value) and not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_cannot_be_written(path, tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(OSError, match="cannot be written"):
+        call(path, *places(tmp_path))

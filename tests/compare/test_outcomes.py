@@ -1,0 +1,53 @@
+import pytest
+
+from hf_lengthgen.compare.outcomes import gather
+
+from .grids import data, file_result, grid, layout
+
+
+@pytest.fixture
+def small(tmp_path):
+    """copy/rope: one seed solves 8, one nothing; copy/hinted: one seed of two; reverse: nothing at all."""
+    made, where = grid(), layout(tmp_path)
+    by = {str(cell): cell for cell in made.cells}
+    file_result(by["copy/rope seed 0"], where, 8, 8)
+    file_result(by["copy/rope seed 1"], where, 0)
+    file_result(by["copy/hinted seed 1"], where, 8, 4)
+    return made, where
+
+
+def test_a_stopped_seed_counts_and_a_missing_one_is_counted(small):
+    outcomes = gather(*small)
+    rope, hinted = outcomes.pairs["copy", "rope"], outcomes.pairs["copy", "hinted"]
+    assert rope.at((8,)).values == (1.0, 0.0) and rope.at((8,)).stopped == 1
+    assert rope.reaches(0.95) == [8, 0] and rope.reach(0.95) == 0  # the lower of two is their lower median
+    assert (rope.missing, hinted.missing, hinted.at((8,)).values) == (0, 1, (0.5,))
+    assert hinted.reach(0.95) == 4 and hinted.reach(0.5) == 8
+    empty = outcomes.pairs["reverse", "rope"]
+    assert empty.curve is None and empty.reach(0.95) is None and empty.at((8,)) is None
+    assert [str(cell) for cell in outcomes.missing][:2] == ["copy/hinted seed 0", "reverse/rope seed 0"]
+    assert len(outcomes.missing) == 5 and len(outcomes.results) == 3
+
+
+def test_labels_come_from_the_settings_or_the_file(small, tmp_path):
+    outcomes = gather(*small)
+    assert [pair.label for pair in outcomes.of_task("copy")] == ["RoPE", "LBPE + hint"]
+    named = data()
+    named["variants"][1]["label"] = "ours"
+    pair = gather(grid(variants=named["variants"]), small[1]).pairs["copy", "hinted"]
+    assert pair.label == pair.curve.label == "ours"
+
+
+def test_curves_are_sorted_by_reach(small):
+    assert [curve.label for curve in gather(*small).curves("copy", 0.95)] == ["LBPE + hint", "RoPE"]
+    assert gather(*small).curves("reverse", 0.95) == []
+
+
+def test_results_of_other_settings_are_left_out_and_named(small):
+    outcomes = gather(grid(tasks=[{"name": "copy", "steps": 21}]), small[1])
+    assert outcomes.results == [] and len(outcomes.stale) == 3
+
+
+def test_scales_are_those_of_the_task(tmp_path):
+    made = grid(tasks=[{"name": "addition", "task_options": {"widths": "unequal"}, "long_lengths": ["3x9"]}])
+    assert gather(made, layout(tmp_path)).scales("addition") == [(4, 4), (8, 8), (3, 9)]

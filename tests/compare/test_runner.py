@@ -1,0 +1,185 @@
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hf_lengthgen.compare import job, runner
+from hf_lengthgen.compare.job import CellBusy, Job, last_line
+from hf_lengthgen.compare.runner import ComparisonInterrupted, check_finished, run_cells
+from hf_lengthgen.compare.settings import deciding, digest
+
+from .grids import file_result, grid, layout
+
+
+@pytest.fixture(autouse=True)
+def fake_program(monkeypatch):
+    monkeypatch.setattr(job, "PROGRAM", (sys.executable, str(Path(__file__).parent / "fake_train.py")))
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.02)
+
+
+def cells(*steps, seeds=(0,)):
+    """One cell per number of steps, which tells the fake program what to do."""
+    tasks = [{"name": f"t{place}", "task": "copy", "steps": count} for place, count in enumerate(steps)]
+    return grid(tasks=tasks, variants=[{"name": "rope", "scale_hint": "none"}], seeds=list(seeds)).cells
+
+
+def starts(cell, where):
+    path = where.work(cell, ".starts")
+    return len(path.read_text()) if path.exists() else 0
+
+
+def test_results_are_filed_with_what_a_run_cannot_know(tmp_path):
+    where, lines = layout(tmp_path), []
+    one, two = cells(1, 1)
+    outcome = run_cells([one, two], where, [None, None], command=lambda cell: f"again {cell.pair}", say=lines.append)
+    assert list(outcome.finished) == [one, two] or list(outcome.finished) == [two, one]
+    assert not outcome.failed and not outcome.left
+    result = where.finished(one)
+    assert result.command == "again t0/rope" and result.settings == deciding(one.config)
+    assert result.settings_digest == digest(result.settings) and 0 < result.wall_seconds < 60
+    assert result.commit is None or len(result.commit.removesuffix("+changes")) == 40
+    assert not where.work(one).exists() and where.work(one, ".log").exists()
+    assert len(lines) == 2 and all("4: 100 %" in line for line in lines)
+    assert "1 left" in lines[0] and "the last one" in lines[1]
+
+
+def test_a_finished_cell_is_not_repeated(tmp_path):
+    where = layout(tmp_path)
+    one, two = cells(1, 1)
+    file_result(one, where, 8)
+    outcome = run_cells([one, two], where, [None], say=lambda line: None)
+    run_cells([one, two], where, [None], say=lambda line: None)
+    assert set(outcome.finished) == {one, two} and (starts(one, where), starts(two, where)) == (0, 1)
+
+
+def test_a_failed_cell_is_reported_and_the_others_go_on(tmp_path):
+    where, lines = layout(tmp_path), []
+    bad, good = cells(2, 1)
+    outcome = run_cells([bad, good], where, [None], say=lines.append)
+    assert outcome.failed == {bad: "error: it does not fit"} and list(outcome.finished) == [good]
+    assert f"t0/rope seed 0: failed, see {where.work(bad, '.log')}: error: it does not fit" == lines[0]
+    run_cells([bad], where, [None], say=lines.append)
+    assert starts(bad, where) == 2  # tried again
+
+
+def test_a_run_without_a_result_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="there is no result file"):
+        run_cells(cells(4), layout(tmp_path), [None], say=lambda line: None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interruption_lets_the_runs_save_and_they_go_on_later(tmp_path, number):
+    where = layout(tmp_path)
+    one, two, three = cells(3, 3, 1)
+
+    def interrupt():
+        while not all((where.work(cell) / "waiting").exists() for cell in (one, two)):
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(ComparisonInterrupted, match="0 cells are finished, 3 are left; the same command goes on"):
+        run_cells([one, two, three], where, [None, None], say=lambda line: None)
+    thread.join()
+    assert all((where.work(cell) / "saved").exists() for cell in (one, two)) and starts(three, where) == 0
+    outcome = run_cells([one, two, three], where, [None, None], say=lambda line: None)
+    assert len(outcome.finished) == 3 and starts(one, where) == 2
+    before = float(where.work(one, ".seconds").read_text())
+    assert where.finished(one).wall_seconds == pytest.approx(before, abs=0.11)  # both attempts
+
+
+def test_no_run_outlives_an_error(tmp_path, monkeypatch):
+    where = layout(tmp_path)
+    waits, fails = cells(3, 4)
+    with pytest.raises(ValueError, match="no result file"):
+        run_cells([waits, fails], where, [None, None], say=lambda line: None)
+    free = Job(waits, where)  # CellBusy if the first one were still there
+    free.kill()
+
+
+def test_the_time_limit_starts_nothing_more(tmp_path):
+    where = layout(tmp_path)
+    some = cells(1, 1, 1)
+    outcome = run_cells(some, where, [None], time_limit=0, say=lambda line: None)
+    assert outcome.left == list(some) and not outcome.finished
+    outcome = run_cells(some, where, [None], time_limit=0.01, say=lambda line: None)
+    assert len(outcome.finished) <= 1 and len(outcome.left) + len(outcome.finished) == 3
+
+
+def test_a_cell_that_another_process_works_on_is_passed_over(tmp_path):
+    where, lines = layout(tmp_path), []
+    one, two = cells(3, 1)
+    other = Job(one, where)
+    try:
+        with pytest.raises(CellBusy):
+            Job(one, where)
+        outcome = run_cells([one, two], where, [None], say=lines.append)
+    finally:
+        other.kill()
+    assert outcome.busy == [one] and list(outcome.finished) == [two]
+    assert "another process is at work on it" in lines[0]
+
+
+def test_a_cell_that_another_process_has_finished_meanwhile_is_not_repeated(tmp_path):
+    where = layout(tmp_path)
+    one, two = cells(1, 1)
+    outcome = run_cells([one, two], where, [None], say=lambda line: file_result(two, where, 8))
+    assert set(outcome.finished) == {one, two} and starts(two, where) == 0
+
+
+def test_a_device_is_handed_on(tmp_path, monkeypatch):
+    seen = []
+
+    def start(words, env, **options):
+        seen.append(env)
+        raise OSError("no such program")
+
+    monkeypatch.setattr(job, "source_commit", lambda: None)
+    monkeypatch.setattr(job.subprocess, "Popen", start)
+    (cell,) = cells(1)
+    for device in ("GPU-a", None):
+        with pytest.raises(OSError):
+            Job(cell, layout(tmp_path), device)
+    assert seen[0]["CUDA_VISIBLE_DEVICES"] == "GPU-a" and seen[0]["OMP_NUM_THREADS"] == "1"
+    assert seen[1].get("CUDA_VISIBLE_DEVICES") == os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_models_are_kept_on_demand(tmp_path):
+    where = layout(tmp_path)
+    (cell,) = cells(1)
+    (where.work(cell) / "checkpoints").mkdir(parents=True)
+    (where.work(cell) / "model").mkdir()
+    run_cells([cell], where, [None], keep_models=True, say=lambda line: None)
+    assert (where.work(cell) / "model").exists() and not (where.work(cell) / "checkpoints").exists()
+
+
+def test_what_was_made_under_other_settings_is_an_error_or_redone(tmp_path):
+    where = layout(tmp_path)
+    done, begun, same = cells(1, 1, 1)
+    for cell in (done, same):
+        file_result(cell, where, 8)
+    Job(begun, where).kill()
+    where.work(begun).mkdir(exist_ok=True)
+    check_finished([done, begun, same], where)
+    new_done, new_begun, _ = cells(5, 6, 1)
+    with pytest.raises(ValueError, match="seed0.json was made under other settings: steps was 1 and is 5"):
+        check_finished([new_done], where)
+    with pytest.raises(ValueError, match="unfinished run with other settings: steps was 1 and is 6. Use --redo"):
+        check_finished([new_begun], where)
+    check_finished([new_done, new_begun, same], where, redo=True)
+    assert not where.result(new_done).exists() and not where.work(new_begun).exists()
+    assert where.result(same).exists()
+
+
+def test_the_last_line_of_a_log(tmp_path):
+    path = tmp_path / "log"
+    assert last_line(path).startswith("its log cannot be read")
+    path.write_text("\n\n")
+    assert last_line(path) == "its log is empty"
+    path.write_text("one\ntwo\n \n")
+    assert last_line(path) == "two"

@@ -1,0 +1,97 @@
+import csv
+import io
+
+import pytest
+
+from hf_lengthgen.compare import tables
+from hf_lengthgen.compare.outcomes import gather
+
+from .grids import file_result, grid, layout
+
+VARIANTS = [
+    {"name": "rope", "scale_hint": "none"},
+    {"name": "hinted", "position_embedding": "lbpe", "scale_hint": "prompt", "only": ["copy"]},
+]
+
+
+def cells(table):
+    """[{column: cell}] of the rows of a Markdown table."""
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
+    ]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+@pytest.fixture
+def outcomes(tmp_path):
+    made, where = grid(variants=VARIANTS), layout(tmp_path)
+    by = {str(cell): cell for cell in made.cells}
+    file_result(by["copy/rope seed 0"], where, 8, 6)
+    file_result(by["copy/rope seed 1"], where, 0)
+    file_result(by["copy/hinted seed 1"], where, 8, 8)
+    return gather(made, where)
+
+
+def test_tasks_down_variants_across(outcomes):
+    assert cells(tables.reach_table(outcomes)) == [
+        {"task": "copy", "RoPE": "0 (0–4)", "LBPE + hint": "8 [1/2]"},
+        {"task": "reverse", "RoPE": "?", "LBPE + hint": "·"},
+    ]
+    assert cells(tables.largest_table(outcomes)) == [
+        {"task": "copy", "RoPE": "37.5 (0–75.0)", "LBPE + hint": "100 [1/2]"},
+        {"task": "reverse", "RoPE": "?", "LBPE + hint": "·"},
+    ]
+
+
+def test_the_table_of_a_task(outcomes):
+    rows = cells(tables.task_table(outcomes, "copy"))
+    assert [row["variant"] for row in rows] == ["LBPE + hint", "RoPE"]
+    assert rows[1]["4"] == "50.0 (0–100)" and rows[1]["8"] == "37.5 (0–75.0) *"
+    assert tables.task_table(outcomes, "reverse") == ""
+
+
+def test_one_csv_line_per_cell_and_length(outcomes):
+    rows = list(csv.DictReader(io.StringIO(tables.csv_text(outcomes))))
+    found = [(r["task"], r["variant"], r["seed"], r["n"], r["correct"], r["exact_match"], r["tested"]) for r in rows]
+    assert found == [
+        ("copy", "rope", "0", "4", "8", "1.0", "yes"),
+        ("copy", "rope", "0", "8", "6", "0.75", "yes"),
+        ("copy", "rope", "1", "4", "0", "0.0", "yes"),
+        ("copy", "rope", "1", "8", "", "0.0", "no"),
+        ("copy", "hinted", "1", "4", "8", "1.0", "yes"),
+        ("copy", "hinted", "1", "8", "8", "1.0", "yes"),
+    ]
+
+
+def test_one_summary_line_per_pair(outcomes):
+    rope, hinted, empty = csv.DictReader(io.StringIO(tables.summary_csv(outcomes)))
+    assert (rope["task"], rope["variant"], rope["label"], rope["seeds"], rope["finished"]) == (
+        ("copy", "rope", "RoPE", "2", "2")
+    )
+    reaches = [rope[f"effective_length_{share}"] for share in (99, 95, 90, 50)]
+    assert reaches == ["0", "0", "0", "0"] and hinted["effective_length_95"] == "8"
+    assert rope["extrapolation_factor_95"] == "0.0" and hinted["extrapolation_factor_95"] == "2.0"
+    assert [float(rope[f"largest{end}"]) for end in ("", "_low", "_high")] == [0.375, 0.0, 0.75]
+    # One seed falls from 100% to 75% between 4 and 8, the other has nothing.
+    assert [float(rope[f"area{end}"]) for end in ("", "_low", "_high")] == [0.4375, 0.0, 0.875]
+    assert empty["finished"] == "0" and empty["largest"] == empty["area"] == empty["effective_length_99"] == ""
+
+
+def test_what_is_missing_is_counted(outcomes, tmp_path):
+    text = tables.missing_text(outcomes)
+    assert text.startswith("3 of 6 cells are not finished")
+    assert "- copy: hinted (1 of 2)" in text and "- reverse: rope (2 of 2)" in text
+    done, where = grid(tasks=[{"name": "copy"}], seeds=[0]), layout(tmp_path / "done")
+    for cell in done.cells:
+        file_result(cell, where, 0)
+    assert tables.missing_text(gather(done, where)) == "Nothing: all 2 cells are finished."
+
+
+def test_fairness_versions_and_cost(outcomes):
+    rows = cells(tables.fairness_table(outcomes))
+    assert {row[""] for row in rows} == {"format", "metric", "seeds", "checkpoint", "extra knowledge"}
+    assert {"": "checkpoint", "value": "last", "of": "all"} in rows
+    assert {"": "seeds", "value": "2 runs a pair, all counted", "of": "all"} in rows
+    found = {row[""]: row["value"] for row in cells(tables.versions_table(outcomes))}
+    assert found["commit"] == "unknown" and found["torch"] == "2.13.0" and found["device"] == "cpu"
+    assert tables.cost_text(outcomes).startswith("3 cells took 3 min of wall time")
