@@ -15,11 +15,11 @@ def default_batch_size(model: Any, prompt: int, total: int, mode: str) -> int:
             made.
         prompt: tokens of a prompt, `<bos>` included.
         total: tokens of prompt and answer with `<bos>` and `<eos>`.
-        mode: "generate" (only the prompt meets itself in a square table of scores) or "teacher" (everything
-            does).
+        mode: "generate" (only the prompt meets itself in a square table of scores, unless `model.square_tables`)
+            or "teacher" (everything does).
     """
     size = (GENERATE_TOKENS if mode == "generate" else TEACHER_TOKENS) // total
     if not getattr(model, "sparse", False):
-        square = prompt if mode == "generate" else total
+        square = prompt if mode == "generate" and not getattr(model, "square_tables", False) else total
         size = min(size, SCORE_BYTES // (4 * model.config.num_attention_heads * square * square))
     return max(1, size)

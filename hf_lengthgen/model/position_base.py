@@ -54,6 +54,7 @@ class PositionEmbedding(nn.Module):
     takes_scale_hint = False
     has_gates = False
     sink_logit: float | None = None
+    square_tables = False  # a step with a cache, too, makes tables of all keys by all keys
 
     @dataclass(frozen=True)
     class Options:

@@ -30,6 +30,7 @@ class RelativeSquareEmbedding(ScaleShift, PositionEmbedding):
 
     name = "rpe_square"
     per_layer = True
+    square_tables = True
 
     @dataclass(frozen=True)
     class Options:

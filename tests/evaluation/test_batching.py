@@ -31,3 +31,9 @@ def test_one_example_is_always_tried():
 def test_a_model_that_does_not_say_is_dense():
     plain = SimpleNamespace(config=SimpleNamespace(num_attention_heads=4))
     assert default_batch_size(plain, 2003, 3005, "teacher") == default_batch_size(model(False), 2003, 3005, "teacher")
+
+
+def test_embeddings_with_square_tables_at_every_step_get_smaller_batches():
+    square = SimpleNamespace(sparse=False, square_tables=True, config=SimpleNamespace(num_attention_heads=4))
+    assert default_batch_size(square, 1000, 4000, "generate") == SCORE_BYTES // (16 * 4000 * 4000)
+    assert default_batch_size(square, 1000, 4000, "generate") < default_batch_size(model(False), 1000, 4000, "generate")

@@ -48,6 +48,15 @@ class Gated(PositionEmbedding):
         return probs * self.factor[:, None, None] / (1 + 0.1 * ctx.distance().abs())
 
 
+class Near(PositionEmbedding):
+    """A plain additive bias, for others to build on."""
+
+    name = "test_near"
+
+    def bias(self, q, k, state, ctx):
+        return -ctx.distance().abs().to(q.dtype)
+
+
 class Shuffled(PositionEmbedding):
     """Ids of its own, made where the full input is known."""
 
@@ -71,6 +80,7 @@ def registered(monkeypatch):
     monkeypatch.setattr(position_registry, "_REGISTRY", dict(position_registry._REGISTRY))
     register_position_embedding(Gated)
     register_position_embedding(Shuffled)
+    register_position_embedding(Near)
 
 
 def test_hooks_agree_between_cached_padded_and_full(registered):
@@ -111,6 +121,18 @@ def test_ids_follow_the_input_and_a_bare_cached_step_is_an_error(registered):
     cache = model(ids, use_cache=True).past_key_values
     with pytest.raises(ValueError, match="full input_ids"):
         model(ids[:, :1], past_key_values=cache)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("path", True), ("rpe_square", True), ("rope", False), ("lbpe", False)])
+def test_which_embeddings_have_square_tables(name, expected):
+    assert Case(name).model().square_tables is expected
+
+
+def test_saving_an_embedding_built_on_a_third_partys_warns_too(registered, tmp_path):
+    model = Case("dape", {"base": "test_near"}).model()
+    with pytest.warns(UserWarning, match="'test_near' is defined in .* does not\\s+travel"):
+        model.save_pretrained(tmp_path)
+    assert LengthGenConfig.from_pretrained(tmp_path).position_package == __name__.partition(".")[0]
 
 
 def test_saving_a_third_partys_embedding_warns_and_names_the_package(registered, tmp_path):
