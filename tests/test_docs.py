@@ -1,6 +1,7 @@
 """The pages in docs/ keep their word: what is rendered is current, what is code runs."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["tasks.md", "add_a_task.md"])
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
 def test_links_lead_somewhere(page):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     headings = set(re.findall(r"^## (\S+)$", text, re.MULTILINE))
@@ -153,3 +154,49 @@ def test_a_task_is_added_in_under_30_lines(monkeypatch, capsys):
     for name in checks:
         getattr(contract, name)()
     assert len(load_dataset("complement", rows=10, streaming=True).take(3).to_list()) == 3
+
+
+# ---- docs/add_an_embedding.md
+
+
+def test_the_embedding_of_the_page_works(monkeypatch, capsys):
+    from hf_lengthgen.model import position_registry
+
+    monkeypatch.setattr(position_registry, "_REGISTRY", dict(position_registry._REGISTRY))
+    code, listing = blocks("add_an_embedding.md", "python")
+    exec(compile(code, "add_an_embedding.md", "exec"), {"__name__": "add_an_embedding"})
+    assert capsys.readouterr().out == "torch.Size([1, 7])\n"
+    exec(compile(listing, "add_an_embedding.md", "exec"), {})
+    assert re.search(r"^decay\b", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_hooks_named_on_the_page_exist():
+    from hf_lengthgen import PositionEmbedding, list_position_embeddings
+
+    text = (ROOT / "docs" / "add_an_embedding.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|.*\| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) > 5
+    for hooks, users in rows:
+        for hook in re.findall(r"`(\w+)", hooks):
+            assert hasattr(PositionEmbedding, hook), hook
+        assert set(re.findall(r"`(\w+)`", users)) <= set(list_position_embeddings())
+
+
+# ---- commands on all pages
+
+
+def commands(page: str) -> list[list[str]]:
+    text = "\n".join(blocks(page, "bash")).replace("\\\n", " ")
+    return [shlex.split(line, comments=True) for line in text.splitlines() if "lengthgen " in line or "train.py" in line]
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_settings_and_recipes_on_the_page_exist(page):
+    from hf_lengthgen.training.arguments import load_training_config
+
+    for words in commands(page):
+        start = next((k + 1 for k, word in enumerate(words) if word in ("train", "recipes/train.py")), None)
+        if start is None:
+            continue
+        config, *rest = words[start + 1 :] if words[start] == "--config" else [None, *words[start:]]
+        load_training_config(config, rest)
