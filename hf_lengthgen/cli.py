@@ -1,4 +1,5 @@
-"""The command line: `lengthgen train | evaluate | compare | report | tasks | data | positions`.
+"""The command line: `lengthgen train | evaluate | compare | report | tasks | data | positions |
+completion`.
 
 Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
 until a command needs them, so that --help is quick.
@@ -148,6 +149,15 @@ def _parser() -> _Parser:
     positions = commands.add_parser("positions", help="list the position embeddings and what each can do")
     positions.add_argument("--markdown", action="store_true", help="the page docs/positions.md")
     positions.set_defaults(run=_positions)
+
+    completion = commands.add_parser(
+        "completion",
+        help="completion for your shell",
+        description="Prints a script for your shell. In ~/.bashrc or ~/.zshrc:\n"
+        '  eval "$(lengthgen completion bash)"        (or zsh)',
+    )
+    completion.add_argument("shell", help="bash or zsh")
+    completion.set_defaults(run=_completion)
     return parser
 
 
@@ -302,6 +312,13 @@ def _positions(chosen: argparse.Namespace, rest: list[str], command: str) -> Non
     from .positions_page import positions_markdown, positions_table
 
     print(positions_markdown() if chosen.markdown else _columns(positions_table()), end="" if chosen.markdown else "\n")
+
+
+def _completion(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    _nothing_more(rest)
+    from .completion import script
+
+    print(script(_parser(), chosen.shell), end="")
 
 
 # ------------------------------------------------------------------------------------------------- helpers
