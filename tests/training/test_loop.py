@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,32 @@ def test_kill_minus_nine_and_resume(tmp_path, reference):
     assert steps[0] > 2
     assert steps[-1] == 8
     assert_identical(weights(resumed.model), reference)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_twenty_times_at_random_moments(tmp_path):
+    """Inside a step, between two, or while a checkpoint is written: whatever the moment, it is the same run."""
+    settings = TINY | {"steps": 2000, "save_every": 3, "validate_every": 50, "validate_lengths": [2, 4]}
+    expected = weights(run(tiny(**settings)).model)
+    script = textwrap.dedent(f"""
+        from hf_lengthgen.training.arguments import TrainingConfig
+        from hf_lengthgen.training.loop import train
+        config = TrainingConfig.from_dict({settings | {"output_dir": str(tmp_path)}!r})
+        train(config, progress=False, on_step=lambda done, model: print(done, flush=True))
+    """)
+    moments, reached = np.random.default_rng(0), []
+    for _ in range(20):
+        with subprocess.Popen(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"RANK": "0"}
+        ) as process:
+            process.stdout.readline()
+            time.sleep(moments.uniform(0, 0.6))
+            process.kill()
+            reached += [int(line) for line in process.stdout.read().split()]
+        assert process.returncode == -signal.SIGKILL
+    assert max(reached) > 100
+    assert_identical(weights(run(tiny(**settings | {"output_dir": tmp_path})).model), expected)
 
 
 def test_sigterm_saves_leaves_and_resumes(tmp_path, reference):
