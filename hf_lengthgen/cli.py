@@ -1,5 +1,4 @@
-"""The command line: `lengthgen train | evaluate | compare | report | tasks | data | positions |
-completion`.
+"""The command line: `lengthgen COMMAND`; `lengthgen --help` lists the commands.
 
 Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
 until a command needs them, so that --help is quick.
@@ -56,6 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     from .compare.command import add_parser as add_compare
+    from .hub.command import add_parsers as add_hub
 
     parser = _Parser(prog=PROGRAM, description="Train on short instances, solve long ones.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -149,6 +149,8 @@ def _parser() -> _Parser:
     positions = commands.add_parser("positions", help="list the position embeddings and what each can do")
     positions.add_argument("--markdown", action="store_true", help="the page docs/positions.md")
     positions.set_defaults(run=_positions)
+
+    add_hub(commands)
 
     completion = commands.add_parser(
         "completion",

@@ -10,6 +10,7 @@ from ..evaluation.report import markdown_table, percent
 from ..evaluation.result import Result
 from ..evaluation.scale import scale_text
 from ..evaluation.statistics import effective_length
+from .words import in_words
 
 METHODS = {"generate": "greedy generation", "teacher": "one forward pass (teacher-forced)"}
 # Relations of a head that a card lists; a head that kept more has not become readable.
@@ -39,6 +40,7 @@ def render_card(
     figure: str | None = None,
     example: Example | None = None,
     comparison: Iterable[Result] = (),
+    recipe: str | None = None,
     threshold: float = 0.99,
 ) -> str:
     """The card of one trained model: Markdown with YAML front matter, ready to be written to README.md.
@@ -49,7 +51,9 @@ def render_card(
         license: identifier of the model's licence, as the Hub spells it.
         figure: file name of the curve, relative to the card; None: no figure.
         example: shown in the code; None: one is drawn if the task is registered, else the code only loads.
-        comparison: results of other seeds and embeddings for a second table, which `result` itself joins.
+        comparison: results of other seeds and embeddings for a second table, which `result` itself joins: the
+            controls.
+        recipe: file name of the training config, relative to the card; None: none lies beside it.
         threshold: share that counts as solved.
 
     Raises:
@@ -58,6 +62,8 @@ def render_card(
     """
     import jinja2
     from huggingface_hub import ModelCardData
+
+    from .. import __version__
 
     if not result.lengths:
         raise ValueError(f"result {result.name!r} has no tested length: there is nothing to put on a card.")
@@ -94,6 +100,12 @@ def render_card(
         rows=[_row(score, result) for score in result.lengths],
         table=markdown_table([result, *others], threshold=threshold).strip() if others else None,
         heads=_heads(result.relations),
+        glossary=_glossary(result.relations),
+        limits=_limits(result, threshold),
+        recipe=recipe,
+        seed=result.seed,
+        license=license,
+        version=__version__,
         fairness=[(key.replace("_", " "), _cell(value)) for key, value in result.fairness.items()],
         facts=[(key, _cell(value)) for key, value in _facts(result)],
         command=result.command,
@@ -143,6 +155,14 @@ def eval_result_entries(result: Result, dataset_id: str) -> list[Any]:
         )
         for score in scores
     ]
+
+
+def eval_results_yaml(result: Result, dataset_id: str) -> str:
+    """The text of `.eval_results/lengthgen.yaml`."""
+    import yaml
+    from huggingface_hub import eval_result_entries_to_yaml
+
+    return yaml.safe_dump(eval_result_entries_to_yaml(eval_result_entries(result, dataset_id)), sort_keys=False)
 
 
 def split_name(n: list[int]) -> str:
@@ -215,6 +235,44 @@ def _heads(relations: list | None) -> list[dict[str, Any]]:
                 text += f", and {len(ordered) - SHOWN} more"
             lines.append({"layer": layer, "head": head, "relations": text.replace("|", "\\|")})
     return lines
+
+
+def _glossary(relations: list | None) -> list[tuple[str, str]]:
+    """Every relation that `_heads` shows, once, with its meaning in words; in the order of first appearance."""
+    shown: dict[str, str] = {}
+    for heads in relations or []:
+        for open_ones in heads:
+            for name, _ in sorted(open_ones, key=lambda relation: -relation[1])[:SHOWN]:
+                shown[name] = in_words(name)
+    return list(shown.items())
+
+
+def _limits(result: Result, threshold: float) -> list[str]:
+    """What the card does not claim, in sentences that follow from the result."""
+    scores = [result.at(score.n) for score in result.lengths]
+    failing = [score for score in scores if score.exact_match < threshold]
+    longest = max(scores, key=lambda score: (sum(score.n), score.n))
+    limits = []
+    if failing:
+        first = min(failing, key=lambda score: (sum(score.n), score.n))
+        limits.append(
+            f"At length {scale_text(first.n)} it is right in {percent(first.exact_match)}% of the instances only."
+        )
+    limits.append(f"Nothing is claimed beyond length {scale_text(longest.n)}, the longest that was tested.")
+    limits.append("It knows this one task in this one format; other characters in a prompt are an error.")
+    limits.append(
+        "It runs in transformers, and exported by torch.export or to ONNX. Serving engines that put their own "
+        "attention in its place (vLLM, TGI) would leave out the position embedding, and are not supported."
+    )
+    if result.scale_hint == "prompt":
+        limits.append(
+            "It needs the length, which it reads off the prompt: a prompt without the delimiters is an error."
+        )
+    elif result.scale_hint == "input":
+        limits.append("It needs the length, which has to be passed: that is knowledge other models do without.")
+    if result.scale_hint != "none":
+        limits.append("Comparisons must show the same embedding without the length beside it: that is the control.")
+    return limits
 
 
 def _facts(result: Result) -> list[tuple[str, Any]]:

@@ -1,0 +1,128 @@
+"""Everything that goes to the Hub with a model, put together in one folder.
+
+config.json, *.safetensors, tokenizer   the model, as the run left it
+*.py                                    this package's code, so that the digests of `lengthgen verify` agree
+recipe.yaml, training.json              how to train it again, and how training went
+result.json, curve.svg                  what it can do
+README.md, .eval_results/lengthgen.yaml the same as a card, and for the Hub's leaderboards
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .digests import code_folder, code_names
+from .verification import AUTO_MAP, model_folder
+
+WEIGHTS = ("*.safetensors", "model.safetensors.index.json")
+PARTS = ("generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+# Settings of a run that say where and how it ran, not what is trained.
+NOT_IN_A_RECIPE = ("output_dir", "resume", "name", "seed", "threads", "num_processes")
+
+
+def assemble(
+    source: str | Path,
+    target: str | Path,
+    repo_id: str,
+    *,
+    license: str = "apache-2.0",
+    dataset_id: str | None = None,
+    comparison: Iterable[Any] = (),
+) -> Path:
+    """Writes `target` whole or not at all; returns it.
+
+    Args:
+        source: output_dir of a run, or its model/.
+        target: the folder of an earlier call is replaced, even if it is the source: that brings code and card up to
+            date. Any other must not exist, or be empty.
+        repo_id: "user/name", what the card's code loads.
+        license: identifier of the licence, as the Hub spells it.
+        dataset_id: "user/name" of the data set that `.eval_results` refers to; None: "user/lengthgen-TASK".
+        comparison: results for the card's second table.
+
+    Raises:
+        ValueError: a source that is incomplete or not of this package, or whose position embedding is another
+            package's (its code would not travel).
+        FileExistsError: `target` holds something else.
+    """
+    from ..evaluation.plot import plot_curves
+    from ..evaluation.result import Result
+    from ..training import files
+    from .card import eval_results_yaml, render_card
+
+    source, target = model_folder(Path(source)), Path(target)
+    if target.exists() and not _ours(target) and (target.is_file() or any(target.iterdir())):
+        raise FileExistsError(f"{target} is not empty; choose another folder.")
+    result = Result.load(
+        source / "result.json" if (source / "result.json").is_file() else source.parent / "result.json"
+    )
+    config = _read(source / "config.json")
+    if config.get("model_type") != "lengthgen":
+        raise ValueError(f"{source} holds a model of type {config.get('model_type')!r}, not 'lengthgen'.")
+    if config.get("position_package"):
+        raise ValueError(
+            f"the position embedding {config.get('position_embedding')!r} is defined in the package "
+            f"{config['position_package']!r}, whose code does not travel: others could not load the model."
+        )
+    owner = repo_id.partition("/")[0]
+    has_recipe = (source / "training.json").is_file()
+    card = render_card(
+        result,
+        model_id=repo_id,
+        license=license,
+        figure="curve.svg",
+        comparison=comparison,
+        recipe="recipe.yaml" if has_recipe else None,
+    )
+    evaluated = eval_results_yaml(result, dataset_id or f"{owner}/lengthgen-{result.task}")
+
+    with files.new_folder(target) as new:
+        weights = sorted(path for pattern in WEIGHTS for path in source.glob(pattern))
+        if not any(path.suffix == ".safetensors" for path in weights):
+            raise ValueError(f"{source} has no weights (*.safetensors).")
+        for path in [*weights, *(source / name for name in PARTS if (source / name).is_file())]:
+            shutil.copyfile(path, new / path.name)
+        for name in code_names():
+            shutil.copyfile(code_folder() / name, new / name)
+        if config.get("auto_map") == AUTO_MAP:
+            shutil.copyfile(source / "config.json", new / "config.json")
+        else:
+            text = json.dumps(config | {"auto_map": AUTO_MAP}, indent=2, sort_keys=True)
+            (new / "config.json").write_text(text + "\n", encoding="utf-8")
+        if has_recipe:
+            shutil.copyfile(source / "training.json", new / "training.json")
+            (new / "recipe.yaml").write_text(recipe(_read(source / "training.json"), result), encoding="utf-8")
+        result.save(new / "result.json")
+        plot_curves([result], new / "curve.svg")
+        (new / "README.md").write_text(card, encoding="utf-8")
+        (new / ".eval_results").mkdir()
+        (new / ".eval_results" / "lengthgen.yaml").write_text(evaluated, encoding="utf-8")
+    return target
+
+
+def recipe(training: dict, result: Any) -> str:
+    """All settings that decide the run, as a config of `lengthgen train`: defaults too, for they may change."""
+    import yaml
+
+    chosen = {key: value for key, value in training["config"].items() if key not in NOT_IN_A_RECIPE}
+    head = f"# How {result.name} was trained: lengthgen train --config recipe.yaml --seed {result.seed}\n"
+    return head + yaml.safe_dump(chosen, sort_keys=False)
+
+
+def _ours(folder: Path) -> bool:
+    """Whether an earlier call made this folder: only such a one is replaced."""
+    return folder.is_dir() and (folder / ".eval_results" / "lengthgen.yaml").is_file()
+
+
+def _read(path: Path) -> dict:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise ValueError(f"{path} cannot be read: {problem}.") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} holds no object.")
+    return data

@@ -1,0 +1,35 @@
+"""A model from a folder or the Hub without trusting its code: verified first, then loaded by this package's classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .verification import verify
+
+
+def load(place: str, revision: str | None = None, *, token: str | None = None, **options: Any) -> tuple[Any, Any]:
+    """Model (in evaluation mode) and tokenizer.
+
+    Args:
+        place: a folder, or "OWNER/NAME" on the Hub.
+        revision: branch, tag or commit on the Hub; a commit never changes.
+        token: None: the one that is logged in.
+        **options: for `from_pretrained`, such as `dtype` or `device_map`.
+
+    Raises:
+        VerifyError: the place is refused; nothing of it was imported.
+        HubError: it cannot be had.
+        ValueError: options that would run the repository's own code.
+    """
+    if options.get("trust_remote_code"):
+        raise ValueError("hub.load never runs a repository's code: leave out trust_remote_code.")
+    if revision and Path(place).exists():
+        raise ValueError(f"{place} is a folder here, which has no revision {revision!r}.")
+    verified = verify(f"{place}@{revision}" if revision else str(place), token=token)
+    from transformers import AutoTokenizer
+
+    from ..model.modeling_lengthgen import LengthGenForCausalLM
+
+    model = LengthGenForCausalLM.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
+    return model, AutoTokenizer.from_pretrained(verified.folder, trust_remote_code=False)

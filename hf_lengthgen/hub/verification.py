@@ -1,0 +1,332 @@
+"""What a model's folder or repository holds, judged before any of it is imported.
+
+Code is compared with the digests of this package and its releases; pickles, lying safetensors headers and every way to
+name code elsewhere are refused. Weights themselves cannot be judged: verified means that loading runs no code but ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .digests import digest, releases
+from .errors import HubError, hub_errors
+from .weights import check_safetensors
+
+AUTO_MAP = {
+    "AutoConfig": "configuration_lengthgen.LengthGenConfig",
+    "AutoModel": "modeling_lengthgen.LengthGenModel",
+    "AutoModelForCausalLM": "modeling_lengthgen.LengthGenForCausalLM",
+}
+TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
+JSON_FILES = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "model.safetensors.index.json", "result.json", "training.json",
+)  # fmt: skip
+OTHER_FILES = ("README.md", "LICENSE", "recipe.yaml", ".gitattributes", ".gitignore")
+PICTURES = (".svg", ".png")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5", ".msgpack", ".dill")
+LARGEST_TEXT = 50_000_000
+
+
+class VerifyError(ValueError):
+    """A model is refused; `problems` has every reason."""
+
+    def __init__(self, what: str, problems: list[str]) -> None:
+        super().__init__(f"{what} is refused: {'; '.join(problems)}.")
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A folder that may be loaded.
+
+    Attributes:
+        folder: where it is.
+        release: the version whose code it carries; "installed": that of this package; None: it carries no code.
+        revision: the commit on the Hub; None for a folder.
+        files: how many files were looked at.
+    """
+
+    folder: Path
+    release: str | None
+    revision: str | None
+    files: int
+
+
+def verify(place: str, *, token: str | None = None) -> Verified:
+    """Checks a folder, or a repository on the Hub: `OWNER/NAME` or `OWNER/NAME@REVISION`.
+
+    Raises:
+        VerifyError: it is refused.
+        HubError: it cannot be had.
+    """
+    if Path(place).exists():
+        return verify_folder(model_folder(Path(place)))
+    repo_id, _, revision = str(place).partition("@")
+    if repo_id.count("/") != 1 or repo_id.startswith((".", "/", "~")):
+        raise HubError(f"There is no folder {place!r}; a model on the Hub is named OWNER/NAME or OWNER/NAME@REVISION.")
+    return verify_repo(repo_id, revision or None, token=token)
+
+
+def model_folder(folder: Path) -> Path:
+    """`folder`, or `folder`/model for the output_dir of a run. FileNotFoundError without a config.json."""
+    for candidate in (folder, folder / "model"):
+        if (candidate / "config.json").is_file():
+            return candidate
+    raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it, nor in {folder / 'model'}.")
+
+
+def verify_repo(repo_id: str, revision: str | None = None, *, token: str | None = None) -> Verified:
+    """Looks at the list of files, then downloads, compares what came with the Hub's digests, and checks the folder.
+
+    Raises: what `verify` raises.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    name = f"{repo_id}@{revision}" if revision else repo_id
+    api = HfApi(token=token)
+    with hub_errors(f"{name} cannot be read"):
+        commit = api.model_info(repo_id, revision=revision).sha
+        remote = remote_files(api, repo_id, "model", commit)
+    problems = [problem for path in remote if (problem := _name_problem(path))]
+    if problems:
+        raise VerifyError(name, problems)
+    with hub_errors(f"{name} cannot be downloaded"):
+        folder = Path(snapshot_download(repo_id, revision=commit, token=token))
+    for path, expected in remote.items():
+        found = folder / path
+        if not found.is_file() or not expected.matches(found):
+            _forget(found, folder.parents[2])
+            problems.append(f"{path} is not what the Hub announced: broken off, or exchanged on the way (now deleted)")
+    if problems:
+        raise VerifyError(name, problems)
+    release, files = _check(folder, name, [folder, folder.parents[2]])
+    return Verified(folder, release, commit, files)
+
+
+def _forget(path: Path, cache: Path) -> None:
+    """Deletes a file of the cache, which would hand it out again."""
+    real = path.resolve()
+    if real.is_relative_to(cache.resolve()):
+        real.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def verify_folder(folder: Path) -> Verified:
+    """Checks a folder that is here. VerifyError with every problem found."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
+    inside = [folder]
+    if folder.parent.name == "snapshots":  # of huggingface_hub's cache, where files are links to blobs
+        inside.append(folder.parents[2])
+    release, files = _check(folder, str(folder), inside)
+    return Verified(folder, release, None, files)
+
+
+# ---- files on the Hub
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """Size and digest of a file in a repository: `sha256` for LFS files, else `git`, git's own."""
+
+    size: int
+    sha256: str | None
+    git: str | None
+
+    def matches(self, path: Path) -> bool:
+        if path.stat().st_size != self.size:
+            return False
+        if self.sha256 is not None:
+            return digest(path) == self.sha256
+        data = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == self.git
+
+
+def remote_files(api: Any, repo_id: str, repo_type: str, revision: str) -> dict[str, RemoteFile]:
+    """Path -> size and digest of every file of a revision."""
+    files = {}
+    for entry in api.list_repo_tree(repo_id, recursive=True, revision=revision, repo_type=repo_type):
+        if hasattr(entry, "size"):  # folders have none
+            lfs = entry.lfs
+            files[entry.path] = RemoteFile(
+                lfs.size if lfs else entry.size, lfs.sha256 if lfs else None, None if lfs else entry.blob_id
+            )
+    return files
+
+
+# ---- what may lie in a folder
+
+
+def _name_problem(path: str) -> str | None:
+    """Why a file of this name (POSIX, relative) has no place in a model's folder; None if it has."""
+    pure = PurePosixPath(path)
+    name, suffix = pure.name, pure.suffix.lower()
+    if pure.is_absolute() or ".." in pure.parts or "\\" in path:
+        return f"the path {path!r} leads out of the folder"
+    if suffix in PICKLES:
+        return f"{path} is a kind of file that can run code when it is read; only safetensors are accepted"
+    if suffix in (".py", ".pyc", ".pyd", ".so", ".dll", ".ipynb", ".sh"):
+        return None if pure.suffix == ".py" and len(pure.parts) == 1 else f"{path} is unexpected code"
+    if pure.parts[0] == ".eval_results" and len(pure.parts) == 2 and suffix in (".yaml", ".yml"):
+        return None
+    # Exact names: what differs in case only would escape the checks below, and some file systems would not tell.
+    if len(pure.parts) == 1 and (name in JSON_FILES + OTHER_FILES or pure.suffix in (*PICTURES, ".safetensors")):
+        return None
+    return f"{path} is unexpected"
+
+
+def _check(folder: Path, what: str, inside: Iterable[Path]) -> tuple[str | None, int]:
+    """The release of the code, and the number of files; VerifyError with all problems."""
+    roots = [root.resolve() for root in inside]
+    problems, names = [], []
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder).as_posix()
+        if relative.startswith((".cache/huggingface", ".git/")) or relative in (".cache", ".git"):
+            continue  # what huggingface_hub and git keep for themselves; nothing reads it as part of a model
+        real = path.resolve()
+        if not any(real.is_relative_to(root) for root in roots):
+            problems.append(f"{relative} is a link that leads out of the folder")
+        elif path.is_dir():
+            if path.is_symlink():
+                problems.append(f"{relative} is a link to a folder")
+        elif not path.is_file():
+            problems.append(f"{relative} is no plain file")
+        elif problem := _name_problem(relative):
+            problems.append(problem)
+        else:
+            names.append(relative)
+    checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
+    checks["model.safetensors.index.json"] = _index_problems
+    for name in names:
+        path = folder / name
+        if name.endswith(".safetensors"):
+            try:
+                check_safetensors(path)
+            except ValueError as problem:
+                problems.append(f"{name} is no sound safetensors file: {problem}")
+        elif problem := _content_problem(path):
+            problems.append(f"{name} {problem}")
+        elif name.endswith(".json"):
+            try:
+                data = _read_json(path)
+            except ValueError as problem:
+                problems.append(f"{name} {problem}")
+            else:
+                problems += [f"{name} {problem}" for problem in checks.get(name, _json_problems)(data, names)]
+    if "config.json" not in names:
+        problems.append("there is no config.json")
+    if not any(name.endswith(".safetensors") for name in names):
+        problems.append("there are no weights (*.safetensors)")
+    release, code = _code_problems(folder, [name for name in names if name.endswith(".py")])
+    problems += code
+    if problems:
+        raise VerifyError(what, problems)
+    return release, len(names)
+
+
+def _content_problem(path: Path) -> str | None:
+    """Why a text file is none: the first bytes of a pickle or an archive, NULs, or too many bytes."""
+    if path.stat().st_size > LARGEST_TEXT:
+        return f"has more than {LARGEST_TEXT:,} bytes"
+    if path.suffix.lower() == ".png":
+        return None
+    with open(path, "rb") as file:
+        start = file.read(4096)
+    if start[:1] == b"\x80" or start[:4] in (b"PK\x03\x04", b"\x93NUM", b"\x89HDF", b"\x7fELF") or b"\0" in start:
+        return "is a binary file (a pickle, an archive or a program) under a harmless name"
+    return None
+
+
+def _read_json(path: Path) -> dict:
+    def no_repeats(pairs: list[tuple[str, Any]]) -> dict:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("has a key twice in one object")
+        return dict(pairs)
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_repeats)
+    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError):
+        raise ValueError("is not JSON") from None
+    if not isinstance(data, dict):
+        raise ValueError("holds no object")
+    return data
+
+
+def _json_problems(data: dict, names: list[str]) -> list[str]:
+    """In whatever file: keys that make transformers fetch or run code."""
+    found = sorted({key for key in _keys(data) if key in ("auto_map", "custom_pipelines", "custom_generate")})
+    return [f"names code to run ({key})" for key in found]
+
+
+def _config_problems(data: dict, names: list[str]) -> list[str]:
+    problems = []
+    if data.get("model_type") != "lengthgen":
+        problems.append(f"is of a model of type {data.get('model_type')!r}, not 'lengthgen'")
+    auto_map = data.get("auto_map", AUTO_MAP)
+    for key, value in auto_map.items() if isinstance(auto_map, dict) else [("auto_map", auto_map)]:
+        if "--" in str(value):
+            problems.append(f"takes code from another repository (auto_map {key}: {value!r})")
+        elif AUTO_MAP.get(key) != value:
+            problems.append(f"names code that is not this package's (auto_map {key}: {value!r})")
+    problems += _json_problems({key: value for key, value in data.items() if key != "auto_map"}, names)
+    for key, value in data.items():
+        if key.endswith("attn_implementation") and value not in ("eager", "sdpa", None):
+            problems.append(f"asks for the attention {value!r}, which may be fetched from elsewhere")
+    if data.get("quantization_config"):
+        problems.append("asks for a quantization, whose code is not this package's")
+    if data.get("position_package"):
+        problems.append(f"needs the code of another package, {data['position_package']!r}")
+    return problems
+
+
+def _tokenizer_problems(data: dict, names: list[str]) -> list[str]:
+    problems = _json_problems(data, names)
+    if data.get("tokenizer_class", TOKENIZERS[0]) not in TOKENIZERS:
+        problems.append(f"asks for the tokenizer class {data['tokenizer_class']!r}, not {' or '.join(TOKENIZERS)}")
+    return problems
+
+
+def _index_problems(data: dict, names: list[str]) -> list[str]:
+    shards = data.get("weight_map")
+    if not isinstance(shards, dict):
+        return ["has no weight_map"]
+    known = [name for name in names if name.endswith(".safetensors")]
+    wrong = sorted({str(shard) for shard in shards.values() if shard not in known})
+    return [f"refers to {shard!r}, which is no safetensors file of this folder" for shard in wrong]
+
+
+def _code_problems(folder: Path, names: list[str]) -> tuple[str | None, list[str]]:
+    """The release all code files belong to; else what tells them from the release they resemble most."""
+    if not names:
+        return None, []
+    found = {name: digest(folder / name) for name in names}
+    best: tuple[str, list[str]] | None = None
+    for release, code in releases().items():
+        problems = [f"{name} is unexpected code" for name in sorted(found.keys() - code.keys())]
+        problems += [f"{name} is missing" for name in sorted(code.keys() - found.keys())]
+        shared = sorted(found.keys() & code.keys())
+        version = "this package" if release == "installed" else f"release {release}"
+        problems += [f"{name} differs from the code of {version}" for name in shared if found[name] != code[name]]
+        if not problems:
+            return release, []
+        if best is None or len(problems) < len(best[1]):
+            best = release, problems
+    assert best is not None
+    return None, best[1]
+
+
+def _keys(value: Any) -> Iterable[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _keys(item)

@@ -1,0 +1,118 @@
+import json
+import shutil
+
+import pytest
+import yaml
+from huggingface_hub import parse_eval_result_entries
+
+from hf_lengthgen.evaluation.result import Result
+from hf_lengthgen.hub.assemble import assemble
+from hf_lengthgen.hub.digests import installed
+from hf_lengthgen.hub.verification import verify_folder
+from hf_lengthgen.training.arguments import load_training_config
+from hf_lengthgen.training.saving import read_training
+
+from .loopback import check_card
+from .models import LENGTHS
+
+
+@pytest.fixture
+def copy(model, tmp_path):
+    return shutil.copytree(model, tmp_path / "copy")
+
+
+def test_everything_is_there(assembled, model):
+    names = {path.relative_to(assembled).as_posix() for path in assembled.rglob("*") if path.is_file()}
+    assert names - installed().keys() == {
+        "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json", "training.json", "recipe.yaml", "result.json", "curve.svg",
+        ".eval_results/lengthgen.yaml",
+    }  # fmt: skip
+    assert verify_folder(assembled).release == "installed"
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "training.json"):
+        assert (assembled / name).read_bytes() == (model / name).read_bytes()
+    assert Result.load(assembled / "result.json") == Result.load(model / "result.json")
+    card = (assembled / "README.md").read_text()
+    assert check_card(card) == {"errors": [], "warnings": []}
+    assert 'from_pretrained("me/adder"' in card and "](curve.svg)" in card and "--config recipe.yaml" in card
+
+
+def test_the_recipe_trains_the_same(assembled):
+    """Everything but where the run lies and how it is run."""
+    recorded, _ = read_training(assembled)
+    again = load_training_config(assembled / "recipe.yaml", ["--seed", str(recorded.seed)])
+    one, other = recorded.to_dict(), again.to_dict()
+    for key in ("output_dir", "resume", "name", "threads", "num_processes"):
+        del one[key], other[key]
+    assert one == other
+
+
+def test_eval_results_are_those_of_the_result(assembled):
+    entries = parse_eval_result_entries(yaml.safe_load((assembled / ".eval_results/lengthgen.yaml").read_text()))
+    result = Result.load(assembled / "result.json")
+    assert [(e.dataset_id, e.task_id) for e in entries] == [("me/lengthgen-addition", f"n{n[0]}") for n in LENGTHS]
+    assert [entry.value for entry in entries] == [result.at(n).exact_match for n in LENGTHS]
+
+
+def test_a_run_with_results_one_level_up(copy, tmp_path):
+    """output_dir with model/ in it, old code and no auto_map."""
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.move(copy, run / "model")
+    shutil.move(run / "model" / "result.json", run / "result.json")
+    (run / "model" / "relation.py").write_text("old")
+    config = json.loads((run / "model" / "config.json").read_text())
+    auto_map = config.pop("auto_map")
+    (run / "model" / "config.json").write_text(json.dumps(config))
+    folder = assemble(run, tmp_path / "out", "me/adder", dataset_id="me/sums", license="mit")
+    assert verify_folder(folder).release == "installed"
+    assert json.loads((folder / "config.json").read_text()) == config | {"auto_map": auto_map}
+    assert "license: mit" in (folder / "README.md").read_text()
+    assert "id: me/sums" in (folder / ".eval_results/lengthgen.yaml").read_text()
+
+
+def test_only_its_own_folder_is_replaced(model, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    assemble(model, out, "me/adder")
+    (out / "model.safetensors").unlink()
+    assert (assemble(model, out, "me/adder") / "model.safetensors").is_file()
+    (out / "relation.py").write_text("old")
+    assemble(out, out, "you/adder")
+    assert verify_folder(out).release == "installed" and "you/adder" in (out / "README.md").read_text()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    for target in (tmp_path / "mine", model):
+        with pytest.raises(FileExistsError, match="is not empty; choose another folder"):
+            assemble(model, target, "me/adder")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model_type": "llama"}, "holds a model of type 'llama'"),
+        ({"position_package": "theirs"}, "is defined in the package 'theirs', whose code does not travel"),
+    ],
+)
+def test_what_cannot_travel(change, message, copy, tmp_path):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(ValueError, match=message):
+        assemble(copy, tmp_path / "out", "me/adder")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config.json", "holds no model"),
+        ("result.json", "there is no result file"),
+        ("model.safetensors", "has no weights"),
+    ],
+)
+def test_incomplete_folders(name, message, copy, tmp_path):
+    (copy / name).unlink()
+    with pytest.raises((ValueError, OSError), match=message):
+        assemble(copy, tmp_path / "out", "me/adder")
+    assert not (tmp_path / "out").exists()
