@@ -187,7 +187,8 @@ def test_hooks_named_on_the_page_exist():
 
 def commands(page: str) -> list[list[str]]:
     text = "\n".join(blocks(page, "bash")).replace("\\\n", " ")
-    return [shlex.split(line, comments=True) for line in text.splitlines() if "lengthgen " in line or "train.py" in line]
+    lines = [line for line in text.splitlines() if "lengthgen " in line or "train.py" in line]
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
