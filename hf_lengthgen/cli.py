@@ -56,6 +56,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> _Parser:
     from .compare.command import add_parser as add_compare
     from .hub.command import add_parsers as add_hub
+    from .theory.command import add_parser as add_src
 
     parser = _Parser(prog=PROGRAM, description="Train on short instances, solve long ones.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -150,6 +151,7 @@ def _parser() -> _Parser:
     positions.add_argument("--markdown", action="store_true", help="the page docs/positions.md")
     positions.set_defaults(run=_positions)
 
+    add_src(commands)
     add_hub(commands)
 
     completion = commands.add_parser(

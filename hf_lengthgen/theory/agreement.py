@@ -1,0 +1,110 @@
+"""Predictions held against measurements: a confusion matrix per embedding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..evaluation.curves import make_curves
+from ..evaluation.labels import variant_name
+from ..tasks import get_task
+from .predict import UNBOUNDED, Prediction
+
+OUTCOMES = ("both", "predicted only", "measured only", "neither", "no prediction")
+
+
+@dataclass
+class Agreement:
+    """Predictions against measurements, on which side of a length both lie.
+
+    Attributes:
+        length, threshold: effective length at this exact match, compared with `length`.
+        table: variant -> counts of "both", "predicted only", "measured only", "neither", "no prediction".
+        exceptions: (task, variant, what was predicted, measured reach) where the sides differ.
+        unmeasured: predictions without a result, or whose result stops short of `length` without having failed.
+    """
+
+    length: int
+    threshold: float
+    table: dict[str, dict[str, int]] = field(default_factory=dict)
+    exceptions: list[tuple[str, str, str, int]] = field(default_factory=list)
+    unmeasured: list[str] = field(default_factory=list)
+
+    @property
+    def share(self) -> float | None:
+        """Share of the decided cells on which both agree; None if there is none."""
+        agree = sum(row["both"] + row["neither"] for row in self.table.values())
+        wrong = sum(row["predicted only"] + row["measured only"] for row in self.table.values())
+        return agree / (agree + wrong) if agree + wrong else None
+
+    def markdown(self) -> str:
+        """A table, the share, and the exceptions."""
+        head = ["variant", *OUTCOMES]
+        rows = [[name, *(str(row[key]) for key in OUTCOMES)] for name, row in sorted(self.table.items())]
+        total = ["all", *(str(sum(row[key] for row in self.table.values())) for key in OUTCOMES)]
+        lines = [head, ["---", *["---:"] * len(OUTCOMES)], *rows, total]
+        text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+        share = "no cell decides" if self.share is None else f"agreement {self.share:.1%}"
+        text += f"\n\nSides of an effective length ({self.threshold:.0%}) of {self.length:,}: {share}"
+        text += f"; {len(self.unmeasured)} predictions without a measurement.\n"
+        for task, variant, predicted, measured in self.exceptions:
+            text += f"\n* {task}, {variant}: predicted {predicted}, measured {measured:,}"
+        return text + "\n" if self.exceptions else text
+
+
+def agreement(
+    predictions: Sequence[Prediction], results, length: int = 1000, threshold: float = 0.95, chained: bool = False
+) -> Agreement:
+    """Hold predictions against results: is the effective length (mean over seeds) on the predicted side?
+
+    Results without a prediction are left out. A result's position options need not be spelled as in the prediction
+    where the rest names one prediction only (IPE's relations are filled in per task). `chained`: judge the second
+    prediction, that of reads that follow one another.
+
+    Raises:
+        ValueError: what `make_curves` refuses.
+    """
+    out = Agreement(length, threshold)
+    curves = {}
+    for curve in make_curves(results) if results else []:
+        curves.setdefault(_cell_key(curve.first), []).append(curve)
+    for prediction in predictions:
+        variant = variant_name(prediction.position_embedding, prediction.scale_hint, prediction.position_options)
+        cell = f"{prediction.task} {json.dumps(prediction.task_options)}, {variant}"
+        found = curves.get(_cell_key(prediction), [])
+        exact = [c for c in found if c.first.position_options == prediction.position_options]
+        if not exact and len(found) == 1 and _only(predictions, prediction):
+            exact = found
+        if not exact:
+            out.unmeasured.append(cell)
+            continue
+        curve = exact[0]
+        measured = curve.reach(threshold)
+        row = out.table.setdefault(variant, dict.fromkeys(OUTCOMES, 0))
+        tested = max((max(point.n) for point in curve.points if not point.missing), default=0)
+        if measured < length and measured == tested:
+            out.unmeasured.append(cell)  # right as far as it was tested
+            continue
+        predicted = prediction.reaches(length, chained)
+        if predicted is None:
+            row["no prediction"] += 1
+            continue
+        outcome = {(1, 1): "both", (1, 0): "predicted only", (0, 1): "measured only", (0, 0): "neither"}
+        row[outcome[int(predicted), int(measured >= length)]] += 1
+        if predicted != (measured >= length):
+            largest = prediction.chained if chained else prediction.largest
+            shown = "no bound" if largest == UNBOUNDED else f"{largest:,}"
+            name = prediction.task + (f" {prediction.task_options}" if prediction.task_options else "")
+            out.exceptions.append((name, variant, shown, measured))
+    return out
+
+
+def _cell_key(cell) -> tuple[str, ...]:
+    """Task with all its options, embedding and whether it has the hint: of a prediction or a result."""
+    options = get_task(cell.task, **cell.task_options).options
+    return cell.task, json.dumps(options, sort_keys=True), cell.position_embedding, str(cell.scale_hint != "none")
+
+
+def _only(predictions: Sequence[Prediction], wanted: Prediction) -> bool:
+    return sum(_cell_key(p) == _cell_key(wanted) for p in predictions) == 1

@@ -1,0 +1,169 @@
+"""Which relations a position embedding carries beyond its training scales: see `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ..model.relation import LinearRelation
+from .prf import Prf, ape, holds, nope, rpe, t5
+
+HEADS = 4
+_WINDOW = 8  # offsets of a relative embedding among which its relations are looked for
+_TABLE = ("rope", "shaw", "transformer_xl", "fire", "xpos", "urpe")  # a value of its own for each distance (nearby)
+_FIXED = ("alibi", "sandwich", "kerple")  # no free value per distance: one feature, or a family of two numbers
+_CONTENT = {
+    "randomized": "its ids are drawn at random",
+    "random_float": "its ids are drawn at random",
+    "abacus": "its ids are read off the tokens",
+    "coupling": "its ids are read off the tokens",
+    "rpe_square": "its classes depend on anchors found by content",
+    "cope": "its positions count tokens chosen by content",
+    "dape": "its bias depends on the content",
+    "forgetting": "its decay depends on the content",
+    "path": "its transitions depend on the content",
+}
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What an embedding can hold apart by position.
+
+    Attributes:
+        relations: those that it carries to any scale (of the window looked at), or None where nothing is said.
+        prfs: φ of its heads, for how far it carries others.
+        why: what its classes are, or why nothing is said.
+    """
+
+    relations: tuple[LinearRelation, ...] | None
+    prfs: tuple[Prf, ...] = ()
+    why: str = ""
+
+
+def carrier(
+    position_embedding: str,
+    position_options: dict[str, Any] | None = None,
+    scale_hint: str = "none",
+    hints: int = 1,
+    heads: int = HEADS,
+) -> Carrier:
+    """What a position embedding with these options carries.
+
+    Raises:
+        ValueError: an unknown embedding or option, or a Scale Hint for an embedding that has no use for it.
+    """
+    options = _options(position_embedding, dict(position_options or {}), scale_hint, hints, heads)
+    hinted, zero = scale_hint != "none", (0,) * hints
+    if position_embedding in _CONTENT:
+        return Carrier(None, why=_CONTENT[position_embedding])
+    if position_embedding == "none":
+        return Carrier((), (nope(),), "all positions are one class")
+    if position_embedding in ("learned", "sinusoidal"):
+        if getattr(options, "offset", 0):
+            return Carrier(None, why="its positions are moved at random in training")
+        fixed = tuple(LinearRelation(0, 1, zero, d) for d in range(_WINDOW + 1))
+        return Carrier(fixed, (ape(),), "a class is a position j")
+    if position_embedding == "ipe":
+        parsed = tuple(LinearRelation.parse(text, hints) for text in options.relations)
+        return Carrier(parsed, (), "its relations are given")
+    if position_embedding == "lbpe" and options.parametrisation == "linear":
+        from ..model.position_learned import relation_dictionary
+
+        config = SimpleNamespace(num_scale_hints=hints, scale_hint=scale_hint)
+        return Carrier(tuple(relation_dictionary(options, config)), (), "its dictionary of relations")
+    if position_embedding == "lbpe" and options.parametrisation == "mlp":
+        return Carrier(None, why="a network of (i, j, n) has no classes")
+    shifts = sorted({h % getattr(options, "scale_shifts", 1) for h in range(heads)}) if hinted else [0]
+    hint_text = f" i - c·n - j, c = {', '.join(map(str, shifts))}" if hinted else " i - j"
+    if position_embedding in _FIXED:
+        return Carrier((), (nope(),), f"its weights of{hint_text} are fixed or have two numbers, no class is free")
+    if position_embedding == "hard_alibi":
+        return _hard_alibi(options, hinted, hints, heads)
+    if position_embedding in _TABLE or position_embedding in ("t5", "lbpe"):
+        reach, prfs = _WINDOW, tuple(rpe(c) for c in shifts)
+        if position_embedding == "t5":
+            # Distances below half of the buckets of a side have one each.
+            exact = options.buckets // (4 if hinted else 2)
+            reach = min(_WINDOW, exact - 1)
+            prfs = tuple(t5(options.buckets, options.max_distance, c if hinted else None) for c in shifts)
+        elif position_embedding in ("shaw", "lbpe"):  # the last row stands for all that is farther
+            reach = min(_WINDOW, (options.window if position_embedding == "shaw" else options.table_window) - 1)
+        found = [LinearRelation(1, -1, (-c,) * hints, d) for c in shifts for d in range(-reach, reach + 1)]
+        kind = "a bucket of" if position_embedding == "t5" else "a distance"
+        return Carrier(tuple(r for r in found if not r.never_holds), prfs, f"a class is {kind}{hint_text}")
+    return Carrier(None, why="nothing is known about its classes")
+
+
+def _hard_alibi(options, hinted: bool, hints: int, heads: int) -> Carrier:
+    """Head h = 1, 2, … sees |i - c·n - j| < h: a class of one distance only for h = 1 (or its difference to h = 2
+    where no key lies ahead)."""
+    windowed = heads // 2 if options.windowed_heads is None else options.windowed_heads
+    if hinted:
+        found = [LinearRelation(1, -1, (0,) * hints, 0)] if windowed else []
+    else:
+        found = [LinearRelation(1, -1, (0,) * hints, d) for d in range(windowed)]
+    return Carrier(tuple(found), (nope(),), "a class is a window of distances")
+
+
+def _options(name: str, given: dict, scale_hint: str, hints: int, heads: int):
+    """The embedding's Options, checked as a model's configuration would."""
+    from ..model.position_base import read_options
+    from ..model.position_registry import get_position_embedding
+
+    config = SimpleNamespace(
+        position_embedding=name,
+        position_options=given,
+        scale_hint=scale_hint,
+        num_scale_hints=hints,
+        num_attention_heads=heads,
+        num_hidden_layers=2,
+        hidden_size=32 * heads,
+        head_dim=32,
+        vocab_size=1 << 30,
+        max_position_embeddings=4096,
+        bos_token_id=1,
+        pad_token_id=0,
+    )
+    if scale_hint not in ("none", "input", "prompt"):
+        raise ValueError(f"scale_hint is one of none, input, prompt, got {scale_hint!r}.")
+    cls = get_position_embedding(name).resolve(config)
+    if scale_hint != "none" and not cls.takes_scale_hint:
+        raise ValueError(f"the position embedding {name!r} does not use a Scale Hint; give scale_hint none.")
+    return read_options(cls, config)
+
+
+def reach(
+    relations: Sequence[LinearRelation],
+    prfs: Sequence[Prf],
+    n_max: int,
+    queries: Callable[[int], Iterable[int]],
+    limit: int,
+) -> float:
+    """The largest N <= limit up to which every relation is carried by some head, as defined above; n_max at least.
+
+    For each relation and head: the classes that in training (n <= n_max) mean the relation, only it; at a larger n
+    every pair where it holds must have such a class, and no other pair may. `limit` means: as far as was looked.
+    """
+    if not relations:
+        return limit
+    ends = []
+    for relation in relations:
+        ends.append(max((_head_reach(relation, prf, n_max, queries, limit) for prf in prfs), default=n_max))
+    return min(ends)
+
+
+def _head_reach(relation: LinearRelation, prf: Prf, n_max: int, queries, limit: int) -> int:
+    inside, outside = set(), set()
+    for n in range(1, n_max + 1):
+        for i in queries(n):
+            for j in range(i + 1):
+                (inside if holds(relation, i, j, n) else outside).add(prf(i, j, n))
+    pure = inside - outside
+    for n in range(n_max + 1, limit + 1):
+        for i in queries(n):
+            for j in range(i + 1):
+                if (prf(i, j, n) in pure) != holds(relation, i, j, n):
+                    return n - 1
+    return limit

@@ -1,0 +1,223 @@
+"""`lengthgen src`: what a task needs, and what an embedding can carry, before anything is trained."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+_ABOUT = """\
+Finds, from samples alone, the smallest sets of position relations through which the next token can be told, and says
+whether their number of operators (SRC) stays constant with the scale. docs/theory.md has the definitions.
+
+  lengthgen src addition --format order=plain                        a task, in a format of its own
+  lengthgen src addition --position_embedding rope --scale_hint none   and how far that embedding carries it
+  lengthgen src --data my_rows.parquet --answer_after "="            any data with columns text and n
+  lengthgen src --grid main --output predictions.json                predictions for every cell of a comparison
+  lengthgen src --predictions predictions.json --results results/main     predictions held against results
+  lengthgen src --learned results/addition                           relations that LBPE learned, against needed ones
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Adds the command to a parser's `commands` (what `add_subparsers` returns)."""
+    src = commands.add_parser(
+        "src",
+        help="which relations a task needs, and how far an embedding carries them",
+        description=_ABOUT,
+        epilog="Options of the task: --task_options.NAME VALUE; of the embedding: --position_options.NAME VALUE",
+    )
+    src.add_argument("task", nargs="?", help="name of a task")
+    src.add_argument("--format", nargs="+", metavar="NAME=VALUE", help="options of the task, such as order=plain")
+    src.add_argument("--data", metavar="PATH", help="a Parquet file, or a folder of them, instead of a task")
+    src.add_argument("--answer_after", metavar="TEXT", help="data: the answer begins behind this")
+    src.add_argument("--delimiters", default="", metavar="CHARACTERS", help="data: what closes the tokens of each hint")
+    src.add_argument("--n_max", type=int, help="largest scale searched (default: 12; data: the median)")
+    src.add_argument("--held_out", type=int, nargs="+", metavar="N", help="longer scales that test what is found")
+    src.add_argument("--limit", type=int, default=8, help="most relations in a set (default: 8)")
+    src.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
+    src.add_argument("--scale_hint", choices=["none", "input", "prompt"], default="prompt", help="default: prompt")
+    src.add_argument("--position_embedding", metavar="NAME", help="predict how far it carries the task")
+    src.add_argument("--figure", metavar="FILE", help="draw LRC against n under several embeddings: .svg or .png")
+    src.add_argument("--output", metavar="FILE", help="write what was found, or the predictions, as JSON")
+    src.add_argument("--grid", metavar="NAME", help="a comparison, such as main, or its YAML file: predict its cells")
+    src.add_argument("--predictions", metavar="FILE", help="hold these predictions against --results")
+    src.add_argument("--results", nargs="+", metavar="PATH", help="result files, or folders that hold them")
+    src.add_argument("--learned", nargs="+", metavar="PATH", help="precision and recall of the relations in results")
+    src.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    """Runs `lengthgen src`. ValueError for arguments that do not go together."""
+    modes = [name for name in ("task", "data", "grid", "predictions", "learned") if getattr(chosen, name)]
+    if len(modes) != 1:
+        given = " and ".join(modes) or "none"
+        raise ValueError(f"src takes one of a task, --data, --grid, --predictions and --learned, got {given}.")
+    if chosen.seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {chosen.seed}.")
+    task_options, position_options = _dotted(rest, chosen.format)
+    if modes[0] != "task" and (task_options or chosen.position_embedding or chosen.figure):
+        raise ValueError("task options, --position_embedding and --figure go with the name of a task.")
+    {"task": _task, "data": _data, "grid": _grid, "predictions": _agreement, "learned": _learned}[modes[0]](
+        chosen, task_options, position_options, command
+    )
+
+
+def _dotted(rest: list[str], format_words: list[str] | None) -> tuple[dict, dict]:
+    """(task options, position options) from `--task_options.x 1`, `--position_options.y 2` and `--format x=1`."""
+    from ..training.arguments import apply_overrides, parse_overrides
+
+    words = list(rest)
+    for word in format_words or []:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ValueError(f"--format takes words like order=plain, got {word!r}.")
+        words += [f"--task_options.{name}", value]
+    for word in words:
+        if word.startswith("--") and not word.startswith(("--task_options.", "--position_options.")):
+            raise ValueError(f"unknown argument {word!r}.")
+    values: dict[str, Any] = {}
+    apply_overrides(values, parse_overrides(words))
+    return values.get("task_options", {}), values.get("position_options", {})
+
+
+def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
+    from ..tasks import get_task
+
+    task = get_task(chosen.task, **task_options)
+    if position_options and not chosen.position_embedding:
+        raise ValueError("--position_options go with --position_embedding NAME.")
+    if chosen.figure and Path(chosen.figure).suffix not in (".svg", ".png"):
+        raise ValueError(f"a figure is written as .svg or .png, got {Path(chosen.figure).name!r}.")
+    from .discovery import discover
+
+    found = discover(
+        task,
+        n_max=chosen.n_max,
+        held_out=chosen.held_out,
+        scale_hint=chosen.scale_hint != "none",
+        limit=chosen.limit,
+        seed=chosen.seed,
+        compare=True,
+    )
+    print(describe(found, task.name))
+    if task.ideal_relations:
+        print(f"  stated with the task: {'; '.join(task.ideal_relations)}")
+    record = {"task": task.name, "task_options": task_options, "command": command, "discovery": found.to_dict()}
+    if chosen.position_embedding:
+        from ..evaluation.labels import variant_name
+        from .predict import predict
+
+        prediction = predict(
+            task.name,
+            chosen.position_embedding,
+            chosen.scale_hint,
+            found.n_max,
+            task_options=task_options,
+            position_options=position_options,
+            seed=chosen.seed,
+        )
+        name = variant_name(chosen.position_embedding, chosen.scale_hint, position_options)
+        print(f"\n{name}, trained on n <= {found.n_max}: {prediction.headline()}\n  {prediction.reason}")
+        record["prediction"] = prediction.to_dict()
+    if chosen.figure:
+        from .lrc import lrc_curves, plot_lrc
+
+        relations = found.relations or task.ideal_relations
+        if not relations:
+            raise ValueError(f"there are no relations of {task.name!r} whose LRC could be drawn: {found.reason}.")
+        print(f"\n{plot_lrc(lrc_curves(task, relations), chosen.figure, f'LRC of {task.name}')}")
+    _write(chosen.output, record)
+
+
+def _data(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
+    if chosen.held_out:
+        raise ValueError("--held_out goes with a task; of data, the rows longer than n_max are held out.")
+    from .discovery import discover
+    from .user_rows import dataset_rows, open_dataset
+
+    rows = dataset_rows(open_dataset(chosen.data), chosen.answer_after, chosen.delimiters)
+    hinted = chosen.scale_hint != "none"
+    found = discover(
+        rows=rows, n_max=chosen.n_max, scale_hint=hinted, limit=chosen.limit, seed=chosen.seed, compare=True
+    )
+    print(describe(found, f"{chosen.data} ({len(rows):,} rows)"))
+    _write(chosen.output, {"data": chosen.data, "command": command, "discovery": found.to_dict()})
+
+
+def _grid(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
+    from ..compare.grid import load_grid
+    from ..evaluation.labels import variant_name
+    from .predict import predict_cells
+
+    if chosen.n_max is not None:
+        raise ValueError("--n_max goes with a task or --data; a comparison says itself on which scales it trains.")
+    predictions = predict_cells((cell.config for cell in load_grid(chosen.grid).cells), chosen.seed)
+    for p in predictions:
+        options = f" {p.task_options}" if p.task_options else ""
+        variant = variant_name(p.position_embedding, p.scale_hint, p.position_options)
+        chained = " (no bound for reads that follow one another)" if p.chained != p.largest else ""
+        print(f"{p.task}{options}, {variant}: {p.headline()}{chained}; {p.reason}")
+    counted = sum(p.largest is None for p in predictions)
+    print(f"{len(predictions)} predictions, {counted} of them none.")
+    _write(chosen.output, {"command": command, "predictions": [p.to_dict() for p in predictions]})
+
+
+def _agreement(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
+    import json
+
+    from ..evaluation.report import load_results
+    from .agreement import agreement
+    from .predict import Prediction
+
+    if not chosen.results:
+        raise ValueError("--predictions FILE needs --results PATH, the results to hold them against.")
+    try:
+        data = json.loads(Path(chosen.predictions).read_text(encoding="utf-8"))
+        predictions = [Prediction.from_dict(entry) for entry in data["predictions"]]
+    except (json.JSONDecodeError, KeyError, TypeError) as problem:
+        raise ValueError(f"{chosen.predictions} is no file of predictions (lengthgen src --grid): {problem}.") from None
+    results = load_results(chosen.results)
+    print(agreement(predictions, results).markdown())
+    print("The same where reads may follow one another (see docs/theory.md):\n")
+    print(agreement(predictions, results, chained=True).markdown(), end="")
+
+
+def _learned(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
+    from ..evaluation.report import load_results
+    from .learned import compare_learned, comparison_table
+
+    print(comparison_table(compare_learned(load_results(chosen.learned))), end="")
+
+
+def describe(found: Any, name: str) -> str:
+    """A discovery as text."""
+    where = f"dictionary {found.dictionary!r} of {found.dictionary_size} relations, sets of at most {found.limit}"
+    lines = [f"{name}: SRC {found.verdict} ({where})", f"  {found.reason}"]
+    if found.relations:
+        plural = "s" if found.support > 1 else ""
+        lines += [f"  {found.support} relation{plural}: {'; '.join(found.texts())}"]
+        others = len(found.sets) - 1
+        if others:
+            shown = "; ".join("{" + ", ".join(map(str, chosen)) + "}" for chosen in found.sets[1:4])
+            lines.append(f"  {others} other sets as small{', among them' if others > 3 else ''}: {shown}")
+        growth = ", ".join(f"{g.n}: {g.tuples}{'' if g.trained else '*'}" for g in found.growth)
+        lines.append(f"  {found.tuples} operators; up to n = {growth}   (*: held out)")
+    if found.witness is not None:
+        lines.append(f"  {found.witness}")
+    for label, other in (("without the Scale Hint", found.without_hint), ("without its steps", found.without_cot)):
+        if other is not None:
+            lines.append(f"  {label}: {other.verdict}; {other.reason}")
+            if other.relations:
+                lines.append(f"    {'; '.join(other.texts())}")
+            if other.witness is not None:
+                lines.append(f"    {other.witness}")
+    return "\n".join(lines)
+
+
+def _write(path: str | None, record: dict) -> None:
+    if path is not None:
+        from ..training.files import write_json
+
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_json(Path(path), record)

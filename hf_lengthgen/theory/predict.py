@@ -1,0 +1,196 @@
+"""Predictions before any training: up to which scale can an embedding carry the circuit that a task needs?
+
+The statement [ours; the conjecture behind it is that of 2510.04130]. A relation r is *carried* by an embedding beyond
+the training scales n <= N0 if some head's φ has it as a union of classes: each pair for which r holds at a larger
+scale has a class that occurs in training for pairs where r holds, and only for those. Then:
+
+* there is a set of carried relations through which the next token can be told at every scale (discovery says
+  "constant" on the dictionary of all carried relations): no bound;
+* there is none, but with other relations there is: the largest N at which every class that this circuit reads still
+  means what it meant at n <= N0, which is N0 unless the embedding stretches further;
+* even the widest dictionary is refuted ("growing"): N0, for the conjecture's own reason;
+* the embedding's classes depend on the content, or discovery does not decide: no prediction.
+
+`chained` is the same statement where reads may follow one another, one per layer: what two carried relations make
+together counts as carried. It is a second prediction, weaker and made at the same time; results decide between them.
+
+Not modelled: the dilution of a softmax over ever more keys, what optimisation finds, circuits that look for content,
+and how far an embedding with few numbers can sharpen one class among its neighbours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from ..model.relation import LinearRelation
+from ..tasks import Task, get_task
+from ..tasks.task import check_integer
+from .carriers import HEADS, Carrier, carrier, reach
+from .discovery import CONSTANT, GROWING, Discovery, discover
+from .relations import chain
+
+UNBOUNDED = math.inf
+_BOUNDS = ("largest", "chained")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One cell.
+
+    Attributes:
+        largest: the largest scale, math.inf for no bound, None for no prediction.
+        reason: in one sentence.
+        relations: through which the circuit reads, where there is one.
+        verdict: of the SRC (constant, growing, undecided), or "" where it was not asked.
+        chained: like `largest`, where reads may follow one another.
+    """
+
+    task: str
+    task_options: dict
+    position_embedding: str
+    position_options: dict
+    scale_hint: str
+    n_max: int
+    largest: float | None
+    reason: str
+    relations: tuple[str, ...] = ()
+    verdict: str = ""
+    chained: float | None = None
+
+    def reaches(self, n: int, chained: bool = False) -> bool | None:
+        """Whether the model is predicted to be right at scale n; None without a prediction."""
+        largest = self.chained if chained else self.largest
+        return None if largest is None else largest >= n
+
+    def headline(self) -> str:
+        """ "no bound", "right up to n = 12" or "no prediction"."""
+        if self.largest is None:
+            return "no prediction"
+        return "no bound" if self.largest == UNBOUNDED else f"right up to n = {self.largest}"
+
+    def to_dict(self) -> dict:
+        """JSON-ready: an unbounded reach is "unbounded"."""
+        bounds = {key: "unbounded" if getattr(self, key) == UNBOUNDED else getattr(self, key) for key in _BOUNDS}
+        return asdict(self) | bounds | {"relations": list(self.relations)}
+
+    @classmethod
+    def from_dict(cls, data: dict) -> Prediction:
+        """The inverse of `to_dict`."""
+        bounds = {key: UNBOUNDED if data[key] == "unbounded" else data[key] for key in _BOUNDS}
+        return cls(**(data | bounds | {"relations": tuple(data["relations"])}))
+
+
+def predict(
+    task: Task | str,
+    position_embedding: str,
+    scale_hint: str = "none",
+    n_max: int = 12,
+    *,
+    position_options: dict[str, Any] | None = None,
+    task_options: dict[str, Any] | None = None,
+    heads: int = HEADS,
+    seed: int = 0,
+) -> Prediction:
+    """The largest scale that a model trained on n <= n_max can be right at, before it is trained.
+
+    Args:
+        task: a task, or its name with `task_options`.
+        position_options: of the embedding; IPE without `relations` is given the task's ideal ones.
+
+    Raises:
+        ValueError: an unknown name or option, or n_max below 2.
+    """
+    check_integer("n_max", n_max, 2)
+    if isinstance(task, str):
+        options = dict(task_options or {})
+        task = get_task(task, **options)
+    else:
+        defaults = type(task)().options
+        options = {key: value for key, value in task.options.items() if value != defaults[key]}
+    given = dict(position_options or {})
+    used = given
+    if position_embedding == "ipe" and "relations" not in given:
+        texts = [
+            text
+            for text in task.ideal_relations
+            if scale_hint != "none" or not LinearRelation.parse(text, task.hints).uses_scale
+        ]
+        used = given | ({"relations": texts} if texts else {})
+    can = carrier(position_embedding, used, scale_hint, task.hints, heads)
+
+    def answer(largest: float | None, reason: str, found: Discovery | None = None, chained=None) -> Prediction:
+        relations = tuple(found.texts()) if found is not None else ()
+        verdict = found.verdict if found is not None else ""
+        chained = largest if chained is None else chained
+        cell = (task.name, options, position_embedding, given, scale_hint, n_max)
+        return Prediction(*cell, largest, reason, relations, verdict, chained)
+
+    if can.relations is None:
+        return answer(None, f"no prediction: {can.why}")
+    if can.relations:
+        own = _discovered(task.name, _key(task.options), can.relations, n_max, seed)
+        if own.verdict == CONSTANT:
+            return answer(UNBOUNDED, f"{can.why}; among them are all that is read: {', '.join(own.texts())}", own)
+    widest = _discovered(task.name, _key(task.options), None, n_max, seed)
+    if widest.verdict == GROWING:
+        return answer(n_max, f"SRC grows: {widest.reason}", widest)
+    if widest.verdict != CONSTANT:
+        return answer(None, f"no prediction: no circuit was found ({widest.reason})", widest)
+    largest = _finite_reach(task, widest, can, n_max)
+    needed = ", ".join(widest.texts())
+    chained = None
+    if can.relations:
+        both = _discovered(task.name, _key(task.options), tuple(chain(can.relations)), n_max, seed)
+        chained = UNBOUNDED if both.verdict == CONSTANT else None
+    return answer(largest, f"{can.why}; what a circuit reads ({needed}) is new beyond n = {largest}", widest, chained)
+
+
+def _finite_reach(task: Task, found: Discovery, can: Carrier, n_max: int) -> int:
+    if not can.prfs or task.hints != 1 or any(r.segment is not None for r in found.relations):
+        return n_max
+    from .lrc import task_queries
+
+    limit = 2 * n_max
+    furthest = max(reach(chosen, can.prfs, n_max, task_queries(task), limit) for chosen in found.sets[:4])
+    return int(furthest)
+
+
+def _key(options: dict) -> str:
+    return json.dumps(options, sort_keys=True)
+
+
+@lru_cache(maxsize=512)
+def _discovered(name: str, options: str, relations: tuple | None, n_max: int, seed: int) -> Discovery:
+    """Discovery, done once per task and dictionary."""
+    task = get_task(name, **json.loads(options))
+    return discover(task, n_max=n_max, dictionary=relations, seed=seed)
+
+
+def predict_cells(configs: Iterable[Any], seed: int = 0) -> list[Prediction]:
+    """A prediction for every cell of a comparison, one for all its seeds.
+
+    Args:
+        configs: `TrainingConfig`s, such as those of `load_grid(...).cells`.
+
+    Raises:
+        ValueError: what `predict` refuses.
+    """
+    cells: dict[str, Prediction] = {}
+    for config in configs:
+        made = {
+            "position_embedding": config.position_embedding,
+            "scale_hint": config.scale_hint,
+            "n_max": config.n_max,
+            "position_options": config.position_options,
+            "task_options": config.task_options,
+            "heads": config.num_attention_heads,
+        }
+        key = json.dumps([config.task, made], sort_keys=True)
+        if key not in cells:
+            cells[key] = predict(config.task, seed=seed, **made)
+    return list(cells.values())

@@ -1,0 +1,101 @@
+import argparse
+import json
+
+import pytest
+from evaluation.results import make_result
+
+from hf_lengthgen.data.publish import export
+from hf_lengthgen.theory.command import add_parser
+
+
+@pytest.fixture
+def src(capsys):
+    """Runs `lengthgen src WORDS` and returns what it prints."""
+
+    def call(*words):
+        parser = argparse.ArgumentParser(allow_abbrev=False)
+        add_parser(parser.add_subparsers())
+        chosen, rest = parser.parse_known_args(["src", *map(str, words)])
+        chosen.run(chosen, rest, "lengthgen src")
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_a_task(src, tmp_path):
+    text = src("parity", "--position_embedding", "rope", "--output", tmp_path / "deep" / "o.json")
+    for part in (
+        "parity: SRC constant",
+        "3 relations: ",
+        "without the Scale Hint: growing",
+        "without its steps: growing",
+    ):
+        assert part in text
+    assert "RoPE + hint, trained on n <= 12: no bound" in text
+    record = json.loads((tmp_path / "deep" / "o.json").read_text())
+    assert record["discovery"]["verdict"] == "constant" and record["prediction"]["largest"] == "unbounded"
+
+
+def test_formats_and_options(src):
+    assert "parity: SRC growing" in src("parity", "--format", "cot=false")
+    assert "parity: SRC growing" in src("parity", "--task_options.cot", "false")
+    text = src("copy", "--scale_hint", "none", "--n_max", 6, "--held_out", 12, "--position_embedding", "lbpe")
+    assert "copy: SRC growing" in text and "LBPE, trained on n <= 6: right up to n = 6" in text
+
+
+def test_a_figure(src, tmp_path):
+    assert "lrc.svg" in src("copy", "--figure", tmp_path / "lrc.svg")
+    assert (tmp_path / "lrc.svg").stat().st_size > 1000
+
+
+def test_users_data(src, tmp_path):
+    export(tmp_path / "rows", "copy", rows=600, n_max=8, symbols="abc")
+    text = src("--data", tmp_path / "rows", "--n_max", 4)
+    assert "(600 rows): SRC constant" in text and "1 relation: i - j = n" in text
+
+
+def test_predictions_and_results(src, tmp_path):
+    (tmp_path / "grid.yaml").write_text(
+        "name: small\nseeds: [0, 1]\ntasks: [{name: copy}]\nvariants:\n- {name: rope, scale_hint: none}\n"
+        "- {name: lbpe_hint, position_embedding: lbpe, scale_hint: prompt}\n- {name: cope, scale_hint: none}\n"
+    )
+    text = src("--grid", tmp_path / "grid.yaml", "--output", tmp_path / "predictions.json")
+    assert "copy, RoPE: right up to n = 12" in text and "3 predictions, 1 of them none." in text
+    copy = {"task": "copy", "task_options": {}, "relations": [[[["i - j = n", 1.0]]]]}
+    make_result("lbpe", ((12, 100), (1000, 100)), scale_hint="prompt", **copy).save(tmp_path / "results" / "a.json")
+    make_result("rope", ((12, 100), (1000, 0)), **(copy | {"relations": None})).save(tmp_path / "results" / "b.json")
+    table = src("--predictions", tmp_path / "predictions.json", "--results", tmp_path / "results")
+    assert "| LBPE + hint | 1 | 0 | 0 | 0 | 0 |" in table and "agreement 100.0%" in table
+    assert "| discovered | 1.00 | 1.00 |" in src("--learned", tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "got none"),
+        (["copy", "--data", "x"], "got task and data"),
+        (["copi"], "did you mean 'copy'"),
+        (["copy", "--seed", "-1"], "--seed must be at least 0"),
+        (["copy", "--format", "cot"], "words like order=plain, got 'cot'"),
+        (["copy", "--format", "cot=1"], "has no option 'cot'"),
+        (["copy", "--nmax", "3"], "unknown argument '--nmax'"),
+        (["copy", "--position_options.window", "3"], "go with --position_embedding"),
+        (["copy", "--position_embedding", "lbp"], "Did you mean 'lbpe'"),
+        (["copy", "--figure", "x.pdf"], "written as .svg or .png"),
+        (["sort", "--figure", "x.svg"], "no relations of 'sort' whose LRC could be drawn"),
+        (["--data", "nowhere"], "is no Parquet file"),
+        (["--data", "nowhere", "--held_out", "5"], "goes with a task"),
+        (["--data", "nowhere", "--position_embedding", "rope"], "go with the name of a task"),
+        (["--predictions", "x.json"], "needs --results"),
+        (["--grid", "main", "--n_max", "3"], "a comparison says itself"),
+    ],
+)
+def test_bad_usage(src, words, message):
+    with pytest.raises(ValueError, match=message):
+        src(*words)
+
+
+def test_a_broken_file_of_predictions(src, tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(ValueError, match="is no file of predictions"):
+        src("--predictions", tmp_path / "x.json", "--results", tmp_path)

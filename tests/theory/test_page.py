@@ -1,0 +1,50 @@
+"""docs/theory.md: its code runs, what it links to is there, and its table is what discovery says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hf_lengthgen.tasks import get_task, list_tasks
+from hf_lengthgen.theory.discovery import discover
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+TABLE = re.findall(r"^\| `(\w+)` \| constant \| (.*) \| ([\d,]+) \| (\w+) \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+def test_code_runs(block):
+    exec(compile(block, "docs/theory.md", "exec"), {})
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+    for target in re.findall(r"(?:`|pytest )((?:hf_lengthgen|tests|recipes)/[\w/.]+)", PAGE):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_task_is_spoken_of():
+    missing = [name for name in list_tasks() if not re.search(rf"\b{name}\b", PAGE)]
+    assert not missing or all(get_task(name).__module__.startswith("tests") for name in missing)
+
+
+@pytest.mark.parametrize("row", TABLE[::4], ids=lambda row: row[0])
+def test_the_table_is_current(row):
+    """A quarter of it; the slow test has all rows."""
+    check(row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
+def test_the_whole_table_is_current(row):
+    check(row)
+
+
+def check(row):
+    name, relations, operators, dictionary = row
+    found = discover(get_task(name))
+    assert found.verdict == "constant" and found.dictionary == dictionary
+    assert [f"`{text}`" for text in found.texts()] == relations.split("; ")
+    assert f"{found.tuples:,}" == operators

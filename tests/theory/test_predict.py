@@ -1,0 +1,70 @@
+import json
+import math
+
+import pytest
+
+from hf_lengthgen.tasks import get_task
+from hf_lengthgen.theory.predict import Prediction, predict, predict_cells
+from hf_lengthgen.training.arguments import TrainingConfig
+
+
+@pytest.mark.parametrize(
+    ("task", "embedding", "hint", "largest"),
+    [
+        ("copy", "none", "none", 12),
+        ("copy", "learned", "none", 12),
+        ("copy", "rope", "none", 12),
+        ("copy", "rope", "prompt", math.inf),
+        ("copy", "t5", "prompt", math.inf),
+        ("copy", "alibi", "prompt", 12),
+        ("copy", "lbpe", "none", 12),
+        ("copy", "lbpe", "prompt", math.inf),
+        ("copy", "coupling", "none", None),
+        ("reverse", "rope", "prompt", 12),
+        ("reverse", "ipe", "prompt", math.inf),
+        ("reverse", "ipe", "none", 12),
+        ("reverse", "lbpe", "prompt", math.inf),
+        ("multiplication_digit", "lbpe", "prompt", 12),
+    ],
+)
+def test_cells_whose_answer_is_known(task, embedding, hint, largest):
+    prediction = predict(task, embedding, hint)
+    assert prediction.largest == largest and prediction.reason
+    assert prediction.reaches(1000) == (None if largest is None else largest >= 1000)
+    assert Prediction.from_dict(json.loads(json.dumps(prediction.to_dict()))) == prediction
+
+
+def test_options_change_it():
+    narrow = predict("multiplication_digit", "lbpe", "prompt")
+    assert narrow.largest == 12 and narrow.chained == math.inf and narrow.reaches(1000, chained=True)
+    wide = predict("multiplication_digit", "lbpe", "prompt", position_options={"window": 3})
+    assert wide.largest == math.inf and "i - j = n + 3" in wide.relations
+    growing = predict("parity", "lbpe", "prompt", task_options={"cot": False})
+    assert growing.largest == 12 and growing.verdict == "growing" and growing.reason.startswith("SRC grows")
+    assert predict("copy", "rope", "none", 6).largest == 6
+    assert predict(get_task("parity", cot=False), "rope").task_options == {"cot": False}
+
+
+def test_headlines():
+    assert predict("copy", "rope").headline() == "right up to n = 12"
+    assert predict("copy", "rope", "prompt").headline() == "no bound"
+    assert predict("copy", "cope").headline() == "no prediction"
+
+
+def test_the_cells_of_a_comparison():
+    """One prediction for all seeds of a cell; a cell's settings count."""
+    cells = [
+        TrainingConfig(task="copy", position_embedding="rope", scale_hint="none", seed=0),
+        TrainingConfig(task="copy", position_embedding="rope", scale_hint="none", seed=1),
+        TrainingConfig(task="copy", position_embedding="rope", num_attention_heads=1),
+        TrainingConfig(task="copy", position_embedding="rope", n_max=6),
+        TrainingConfig(task="parity", task_options={"cot": False}, position_options={"window": 1}),
+    ]
+    found = predict_cells(cells)
+    assert [(p.task, p.largest) for p in found] == [("copy", 12), ("copy", 12), ("copy", math.inf), ("parity", 12)]
+    assert found[2].n_max == 6 and found[3].position_options == {"window": 1}
+
+
+def test_n_max_is_checked():
+    with pytest.raises(ValueError, match="n_max must be an integer >= 2"):
+        predict("copy", "rope", n_max=1)
