@@ -16,6 +16,7 @@ from .values import convert, is_mapping, parse_yaml
 
 SCALE_HINTS = ("none", "input", "prompt")
 PRECISIONS = ("no", "bf16", "fp16")
+RELATIONS = ("dictionary", "discovered")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 
 
@@ -47,6 +48,7 @@ class TrainingConfig:
     # the model
     position_embedding: str = _setting("lbpe", "name of the position embedding (`lengthgen positions` lists them)")
     position_options: dict = _setting({}, "options of the position embedding, e.g. --position_options.window 3")
+    relations: str = _setting("dictionary", "LBPE's: dictionary, or discovered (only those the task needs)")
     scale_hint: str = _setting("prompt", "none, input (a tensor given with every call) or prompt (inferred from it)")
     hidden_size: int = _setting(128, "width of the model")
     num_hidden_layers: int = _setting(2, "number of layers")
@@ -142,6 +144,9 @@ class TrainingConfig:
         )
         self._one_of("scale_hint", SCALE_HINTS)
         self._one_of("tracker", TRACKERS)
+        self._one_of("relations", RELATIONS)
+        if self.relations == "discovered" and self.position_embedding != "lbpe":
+            raise ValueError(f"relations='discovered' is for lbpe, not for {self.position_embedding!r}.")
         if self.mixed_precision is not None:
             self._one_of("mixed_precision", PRECISIONS)
         online = ("length_weights", "curriculum", "priming_share", "priming_n")

@@ -44,6 +44,18 @@ def build_batches(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
     return OnlineBatches(task, tokenizer, **config.lengths, **size)
 
 
+def position_options(config: TrainingConfig, task: Any) -> dict[str, Any]:
+    """The options of the position embedding; with `relations: discovered` those that leave LBPE the relations which
+    discovery finds the task to need, before anything is trained. ValueError where it finds none."""
+    if config.relations != "discovered":
+        return config.position_options
+    from ..theory.discovery import discover
+    from ..theory.found import discovered_options
+
+    found = discover(task, n_max=config.n_max, scale_hint=config.scale_hint != "none")
+    return discovered_options(found) | config.position_options
+
+
 def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
     """A model whose weights are a function of the config alone (the caller's generator is left as it was)."""
     from ..data.tokenizer import scale_rule_ids
@@ -58,7 +70,7 @@ def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
         intermediate_size=config.intermediate_size,
         max_position_embeddings=config.max_position_embeddings,
         position_embedding=config.position_embedding,
-        position_options=config.position_options,
+        position_options=position_options(config, task),
         scale_hint=config.scale_hint,
         attention_temperature=config.attention_temperature,
         temperature_length=config.temperature_length,

@@ -29,7 +29,7 @@ def build_result(config: TrainingConfig, task: Any, model: Any, history: History
         task_options=config.task_options,
         format=first_line,
         position_embedding=config.position_embedding,
-        position_options=config.position_options,
+        position_options=model.config.position_options or {},
         scale_hint=config.scale_hint,
         seed=config.seed,
         n_min=config.n_min,

@@ -83,3 +83,24 @@ def test_inference_options_reach_the_model():
     task = build_task(config)
     made = build_model(config, task, build_tokenizer(task)).config
     assert (made.attention_temperature, made.temperature_length, made.logit_scale) == ("log_length", 20, 1.5)
+
+
+def test_discovered_relations_are_all_that_lbpe_may_use():
+    config = tiny(task="reverse", n_max=8, relations="discovered")
+    task = build_task(config)
+    made = build_model(config, task, build_tokenizer(task))
+    whole = build_model(tiny(task="reverse", n_max=8), task, build_tokenizer(task))
+    few, all_of_them = (
+        {str(relation) for relation in model.position_modules()[0].dictionary.relations} for model in (made, whole)
+    )
+    assert "i + j = 2n + 1" in few
+    assert len(few) < len(all_of_them) / 4
+
+
+def test_nothing_discovered_is_told():
+    config = tiny(task="parity", task_options={"cot": False}, n_max=8, relations="discovered")
+    task = build_task(config)
+    with pytest.raises(ValueError, match="discovery found no relations"):
+        build_model(config, task, build_tokenizer(task))
+    with pytest.raises(ValueError, match="relations='discovered' is for lbpe, not for 'rope'"):
+        tiny(position_embedding="rope", relations="discovered")
