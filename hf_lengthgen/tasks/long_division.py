@@ -1,5 +1,6 @@
 """Long division of two numbers, with and without remainders written in between."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,7 @@ class LongDivision(NumberTask):
         rows = np.empty((count, n, m + 3), dtype=np.uint8)
         rows[:, :, 0], rows[:, :, 1], rows[:, :, -1] = quotient[:, ::-1] + zero, ord(":"), ord(";")
         rows[:, :, 2:-1] = steps[:, ::-1, ::-1] + zero
-        return prompts, rows.reshape(count, -1)
+        return prompts, rows.reshape(count, math.prod(rows.shape[1:]))
 
     def solve(self, dividend: str, divisor: str) -> dict[str, Any]:
         self.check_operand(dividend)

@@ -1,5 +1,6 @@
 """Addition of several numbers; the scale may be operand length x operand count (2410.15787)."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +148,7 @@ class MultiAddition(NumberTask):
             sums = sums[:, :, ::-1]
         answers = np.full((rows, count - 1, width + 1), ord(";"), dtype=np.uint8)
         answers[:, :, :-1] = sums + np.uint8(ord("0"))
-        return assemble(*parts), answers.reshape(rows, -1)[:, :-1]
+        return assemble(*parts), answers.reshape(rows, math.prod(answers.shape[1:]))[:, :-1]
 
     def solve(self, operands: list[dict[str, str]]) -> dict[str, Any]:
         base, count, cot = self.config.base, len(operands), self.config.cot

@@ -1,5 +1,6 @@
 """Multiplication of two long numbers, without and with a tape-rewriting chain of thought."""
 
+import math
 import string
 from dataclasses import dataclass
 from typing import Any
@@ -158,7 +159,7 @@ class Multiplication(NumberTask):
         tape[:, :, -1] = ord(";")
         columns = np.full((count, 8 * n), ord(_BLANK), dtype=np.uint8)
         columns[:, ::4] = shifted[:, 0] + zero
-        return assemble(b + zero, "|", columns, "="), tape.reshape(count, -1)
+        return assemble(b + zero, "|", columns, "="), tape.reshape(count, math.prod(tape.shape[1:]))
 
     def solve(self, *fields: Any) -> dict[str, Any]:
         if self.tape:

@@ -62,6 +62,15 @@ class TaskContract:
                 for scale in scales:
                     self.check_rows(task, scale, rows if number == 0 else -(-rows // 5))
 
+    def test_no_rows_are_rows_too(self):
+        for options in self.variants:
+            task = self.task(**options)
+            none, one = (task.sample(task.expand(3), count, np.random.default_rng(0)) for count in (0, 1))
+            assert len(none) == 0 and none.scales.shape == (0, task.hints)
+            if not self.ragged:
+                assert none.prompts.shape[1:] == one.prompts.shape[1:]
+                assert none.answers.shape[1:] == one.answers.shape[1:]
+
     def check_rows(self, task: Task, scale, rows: int) -> None:
         samples = task.sample(scale, rows, np.random.default_rng([7, *task.expand(scale)]))
         assert samples.prompts.dtype == samples.answers.dtype == np.uint8
