@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -64,3 +65,15 @@ def test_the_number_of_embeddings_is_right():
     from hf_lengthgen import list_position_embeddings
 
     assert f"{len(list_position_embeddings())} position embeddings" in README
+
+
+def test_speeds_are_those_of_the_benchmark():
+    measured = json.loads((ROOT / "benchmarks" / "datasets.json").read_text(encoding="utf-8"))
+    (pair,) = (pair for pair in measured["compared"] if pair["ours"] == "addition")
+    millions = {kind: f"{rate['cpu'] / 1e6:.2f}" for kind, rate in pair["rates"].items()}
+    text = " ".join(README.split())
+    assert f"streams {millions['streamed']} million additions a second and stores {millions['stored']} million" in text
+    assert (
+        f"(reasoning-gym {measured['versions']['reasoning-gym']}'s `{pair['theirs']}`: {millions['theirs']} million, "
+        f"so {pair['ratios']['streamed']['cpu']} and {pair['ratios']['stored']['cpu']} times as many)"
+    ) in text
