@@ -15,6 +15,7 @@ What each embedding can do, built from sizes alone (options change some of it). 
 - **scale hint**: a Scale Hint changes what it computes. **structured ids**: ids are read off the tokens.
 - **learned parameters**: it has some. **extrapolates**: every relation value that occurs at any length occurs at short
   lengths too, so nothing in it is new beyond the training range (whether a *model* extrapolates is another matter).
+- **export**: `torch.export` gives a graph that equals the model at any batch and length; LBPE once it is hardened.
 """
 
 

@@ -33,6 +33,7 @@ class Capabilities:
     structured_ids: bool = False
     learned_parameters: bool = False
     extrapolates: bool = False
+    export: bool = True  # torch.export, the Scale Hint an input, gives the same logits at other sizes
 
 
 class PositionEmbedding(nn.Module):

@@ -212,7 +212,10 @@ class LearnedRelationEmbedding(PositionEmbedding):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(learned_parameters=True, extrapolates=True)
+        # The dense form finds its relations in loops over the length, and segments are read off the prompt.
+        tempered = self._config.attention_temperature != "none" or self._config.logit_scale != 1
+        export = self.is_sparse and not self.uses_segments and not tempered
+        return Capabilities(learned_parameters=True, extrapolates=True, export=export)
 
     def init_weights(self) -> None:
         init.zeros_(self.weight)

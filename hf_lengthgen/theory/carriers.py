@@ -12,8 +12,6 @@ from .prf import Prf, ape, holds, nope, rpe, t5
 
 HEADS = 4
 _WINDOW = 8  # offsets of a relative embedding among which its relations are looked for
-_TABLE = ("rope", "shaw", "transformer_xl", "fire", "xpos", "urpe")  # a value of its own for each distance (nearby)
-_FIXED = ("alibi", "sandwich", "kerple")  # no free value per distance: one feature, or a family of two numbers
 _CONTENT = {
     "randomized": "its ids are drawn at random",
     "random_float": "its ids are drawn at random",
@@ -42,6 +40,25 @@ class Carrier:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What a carrier is made from: options, whether there is a Scale Hint, its integers, the heads and their shifts."""
+
+    options: Any
+    hinted: bool
+    hints: int
+    heads: int
+
+    @property
+    def shifts(self) -> list[int]:
+        scale_shifts = getattr(self.options, "scale_shifts", 1)
+        return sorted({head % scale_shifts for head in range(self.heads)}) if self.hinted else [0]
+
+    @property
+    def argument(self) -> str:
+        return f" i - c·n - j, c = {', '.join(map(str, self.shifts))}" if self.hinted else " i - j"
+
+
 def carrier(
     position_embedding: str,
     position_options: dict[str, Any] | None = None,
@@ -55,56 +72,97 @@ def carrier(
         ValueError: an unknown embedding or option, or a Scale Hint for an embedding that has no use for it.
     """
     options = _options(position_embedding, dict(position_options or {}), scale_hint, hints, heads)
-    hinted, zero = scale_hint != "none", (0,) * hints
     if position_embedding in _CONTENT:
         return Carrier(None, why=_CONTENT[position_embedding])
-    if position_embedding == "none":
-        return Carrier((), (nope(),), "all positions are one class")
-    if position_embedding in ("learned", "sinusoidal"):
-        if getattr(options, "offset", 0):
-            return Carrier(None, why="its positions are moved at random in training")
-        fixed = tuple(LinearRelation(0, 1, zero, d) for d in range(_WINDOW + 1))
-        return Carrier(fixed, (ape(),), "a class is a position j")
-    if position_embedding == "ipe":
-        parsed = tuple(LinearRelation.parse(text, hints) for text in options.relations)
-        return Carrier(parsed, (), "its relations are given")
-    if position_embedding == "lbpe" and options.parametrisation == "linear":
-        from ..model.position_learned import relation_dictionary
-
-        config = SimpleNamespace(num_scale_hints=hints, scale_hint=scale_hint)
-        return Carrier(tuple(relation_dictionary(options, config)), (), "its dictionary of relations")
-    if position_embedding == "lbpe" and options.parametrisation == "mlp":
-        return Carrier(None, why="a network of (i, j, n) has no classes")
-    shifts = sorted({h % getattr(options, "scale_shifts", 1) for h in range(heads)}) if hinted else [0]
-    hint_text = f" i - c·n - j, c = {', '.join(map(str, shifts))}" if hinted else " i - j"
-    if position_embedding in _FIXED:
-        return Carrier((), (nope(),), f"its weights of{hint_text} are fixed or have two numbers, no class is free")
-    if position_embedding == "hard_alibi":
-        return _hard_alibi(options, hinted, hints, heads)
-    if position_embedding in _TABLE or position_embedding in ("t5", "lbpe"):
-        reach, prfs = _WINDOW, tuple(rpe(c) for c in shifts)
-        if position_embedding == "t5":
-            # Distances below half of the buckets of a side have one each.
-            exact = options.buckets // (4 if hinted else 2)
-            reach = min(_WINDOW, exact - 1)
-            prfs = tuple(t5(options.buckets, options.max_distance, c if hinted else None) for c in shifts)
-        elif position_embedding in ("shaw", "lbpe"):  # the last row stands for all that is farther
-            reach = min(_WINDOW, (options.window if position_embedding == "shaw" else options.table_window) - 1)
-        found = [LinearRelation(1, -1, (-c,) * hints, d) for c in shifts for d in range(-reach, reach + 1)]
-        kind = "a bucket of" if position_embedding == "t5" else "a distance"
-        return Carrier(tuple(r for r in found if not r.never_holds), prfs, f"a class is {kind}{hint_text}")
-    return Carrier(None, why="nothing is known about its classes")
+    made_by = _MADE_BY.get(position_embedding)
+    if made_by is None:
+        return Carrier(None, why="nothing is known about its classes")
+    return made_by(_Given(options, scale_hint != "none", hints, heads))
 
 
-def _hard_alibi(options, hinted: bool, hints: int, heads: int) -> Carrier:
+def _nope(given: _Given) -> Carrier:
+    return Carrier((), (nope(),), "all positions are one class")
+
+
+def _absolute(given: _Given) -> Carrier:
+    if getattr(given.options, "offset", 0):
+        return Carrier(None, why="its positions are moved at random in training")
+    fixed = tuple(LinearRelation(0, 1, (0,) * given.hints, d) for d in range(_WINDOW + 1))
+    return Carrier(fixed, (ape(),), "a class is a position j")
+
+
+def _ideal(given: _Given) -> Carrier:
+    parsed = tuple(LinearRelation.parse(text, given.hints) for text in given.options.relations)
+    return Carrier(parsed, (), "its relations are given")
+
+
+def _learned_prf(given: _Given) -> Carrier:
+    kinds = {
+        "linear": _dictionary,
+        "mlp": _network,
+        "table": lambda given: _table(given, given.options.table_window - 1),
+    }
+    return kinds[given.options.parametrisation](given)
+
+
+def _dictionary(given: _Given) -> Carrier:
+    from ..model.position_learned import relation_dictionary
+
+    config = SimpleNamespace(num_scale_hints=given.hints, scale_hint="input" if given.hinted else "none")
+    return Carrier(tuple(relation_dictionary(given.options, config)), (), "its dictionary of relations")
+
+
+def _network(given: _Given) -> Carrier:
+    return Carrier(None, why="a network of (i, j, n) has no classes")
+
+
+def _fixed(given: _Given) -> Carrier:
+    return Carrier((), (nope(),), f"its weights of{given.argument} are fixed or have two numbers, no class is free")
+
+
+def _hard_alibi(given: _Given) -> Carrier:
     """Head h = 1, 2, … sees |i - c·n - j| < h: a class of one distance only for h = 1 (or its difference to h = 2
     where no key lies ahead)."""
-    windowed = heads // 2 if options.windowed_heads is None else options.windowed_heads
-    if hinted:
-        found = [LinearRelation(1, -1, (0,) * hints, 0)] if windowed else []
-    else:
-        found = [LinearRelation(1, -1, (0,) * hints, d) for d in range(windowed)]
-    return Carrier(tuple(found), (nope(),), "a class is a window of distances")
+    windowed = given.heads // 2 if given.options.windowed_heads is None else given.options.windowed_heads
+    zero = (0,) * given.hints
+    distances = range(min(windowed, 1)) if given.hinted else range(windowed)
+    found = tuple(LinearRelation(1, -1, zero, d) for d in distances)
+    return Carrier(found, (nope(),), "a class is a window of distances")
+
+
+def _table(given: _Given, reach: int = _WINDOW, kind: str = "a distance", prfs: tuple[Prf, ...] = ()) -> Carrier:
+    """A free value for each distance up to `reach`."""
+    reach = min(_WINDOW, reach)
+    offsets = range(-reach, reach + 1)
+    found = [LinearRelation(1, -1, (-c,) * given.hints, d) for c in given.shifts for d in offsets]
+    prfs = prfs or tuple(rpe(c) for c in given.shifts)
+    return Carrier(tuple(r for r in found if not r.never_holds), prfs, f"a class is {kind}{given.argument}")
+
+
+def _shaw(given: _Given) -> Carrier:
+    return _table(given, given.options.window - 1)  # the last row stands for all that is farther
+
+
+def _t5(given: _Given) -> Carrier:
+    options, hinted = given.options, given.hinted
+    # Distances below half of the buckets of a side have one each.
+    exact = options.buckets // (4 if hinted else 2)
+    prfs = tuple(t5(options.buckets, options.max_distance, c if hinted else None) for c in given.shifts)
+    return _table(given, exact - 1, "a bucket of", prfs)
+
+
+_MADE_BY: dict[str, Callable[[_Given], Carrier]] = {
+    "none": _nope,
+    "learned": _absolute,
+    "sinusoidal": _absolute,
+    "ipe": _ideal,
+    "lbpe": _learned_prf,
+    "hard_alibi": _hard_alibi,
+    "shaw": _shaw,
+    "t5": _t5,
+    **dict.fromkeys(("rope", "transformer_xl", "fire", "xpos", "urpe"), _table),  # a value for each distance (nearby)
+    **dict.fromkeys(("alibi", "sandwich", "kerple"), _fixed),  # one feature, or a family of two numbers
+}
 
 
 def _options(name: str, given: dict, scale_hint: str, hints: int, heads: int):

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 from transformers.cache_utils import DynamicCache, StaticCache
 
 from hf_lengthgen import PositionEmbedding
+from hf_lengthgen.hub.export import exportable
 
 from .cases import CASES, FIRST_CHARACTER, VOCABULARY, left_padded
 
@@ -194,6 +195,29 @@ def test_resizing_the_embeddings(case, model):
     before = model(ids).logits
     model.resize_token_embeddings(VOCABULARY + 5)
     close(model(ids).logits[..., :VOCABULARY], before)
+
+
+@pytest.mark.slow
+def test_exported_graph_is_the_model_where_declared(case, model):
+    """At other numbers of rows and tokens too. Where it is not declared, it cannot be had."""
+
+    def inputs(rows, length, n):
+        ids = case.prompts(rows, length)
+        return (ids,) if case.scale_hint == "none" else (ids, torch.full((rows, case.hints), n))
+
+    sizes = [{0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}, {0: torch.export.Dim.AUTO}]
+    first, other = inputs(3, 12, 3), inputs(4, 17, 5)
+
+    def differences():
+        function = exportable(model)
+        program = torch.export.export(function, first, dynamic_shapes=tuple(sizes[: len(first)])).module()
+        return [(program(*given) - function(*given)).abs().max() for given in (first, other)]
+
+    if model.position_modules()[0].capabilities.export:
+        assert max(differences()) < 1e-5
+    else:
+        with pytest.raises((AssertionError, ValueError)):
+            differences()
 
 
 def test_hidden_states_and_attentions(case, model):
