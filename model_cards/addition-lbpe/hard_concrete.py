@@ -7,6 +7,7 @@ import math
 import torch
 
 LOWER, UPPER, TEMPERATURE = -0.1, 1.1, 0.66
+SETTLED = 20.0  # a gate with this logit is open, with its negative shut, whatever the noise
 
 
 def sample_gate(logits: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:

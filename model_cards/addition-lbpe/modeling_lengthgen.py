@@ -91,11 +91,12 @@ class LengthGenPreTrainedModel(PreTrainedModel):
 
     def save_pretrained(self, save_directory, *args, **kwargs):
         """As `PreTrainedModel.save_pretrained`; warns where the position embedding's code does not travel along."""
-        module = type(self.position_modules()[0]).__module__
-        if module.rpartition(".")[0] != __package__:
+        foreign = [m for m in self.position_modules() if type(m).__module__.rpartition(".")[0] != __package__]
+        if foreign:  # the embedding itself, or one that it is built on
+            name, module = foreign[0].name, type(foreign[0]).__module__
             self.config.position_package = module.partition(".")[0]
             warnings.warn(
-                f"the position embedding {self.config.position_embedding!r} is defined in {module!r}, which does not "
+                f"the position embedding {name!r} is defined in {module!r}, which does not "
                 f"travel with the model: whoever loads it must import {self.config.position_package!r} first.",
                 stacklevel=2,
             )
@@ -139,6 +140,12 @@ class LengthGenPreTrainedModel(PreTrainedModel):
         layers = [m.relation_weights() for m in self.position_modules()]
         return None if any(heads is None for heads in layers) else layers
 
+    def settle(self) -> None:
+        """Decide every gate, in place, while training goes on: what remains of it trains the rounded model. Nothing
+        happens for an embedding without gates."""
+        for module in self.position_modules():
+            module.settle()
+
     def harden(self, threshold: float = 0.5):
         """Round the gates in place and record the open relations in the config; attention is then sparse and exact
         at any length, except in layers where `other` stays open. Returns the model.
@@ -153,6 +160,11 @@ class LengthGenPreTrainedModel(PreTrainedModel):
     def sparse(self) -> bool:
         """True where every layer takes the O(L·K) path."""
         return all(m.is_sparse for m in self.position_modules())
+
+    @property
+    def square_tables(self) -> bool:
+        """True where a step with a cache, too, makes tables of all keys by all keys."""
+        return any(m.square_tables for m in self.position_modules())
 
 
 class LengthGenModel(LengthGenPreTrainedModel):

@@ -33,6 +33,7 @@ class Capabilities:
     structured_ids: bool = False
     learned_parameters: bool = False
     extrapolates: bool = False
+    export: bool = True  # torch.export, the Scale Hint an input, gives the same logits at other sizes
 
 
 class PositionEmbedding(nn.Module):
@@ -54,6 +55,7 @@ class PositionEmbedding(nn.Module):
     takes_scale_hint = False
     has_gates = False
     sink_logit: float | None = None
+    square_tables = False  # a step with a cache, too, makes tables of all keys by all keys
 
     @dataclass(frozen=True)
     class Options:
@@ -141,6 +143,9 @@ class PositionEmbedding(nn.Module):
     def relation_weights(self) -> list[list[tuple[str, float]]] | None:
         """Per head, (readable relation, weight) of the open relations, the heaviest first; None without gates."""
         return None
+
+    def settle(self) -> None:
+        """Decide all gates while training goes on; an embedding without gates has none to decide."""
 
     def harden(self, threshold: float = 0.5) -> list[list[str]]:
         """Round the gates in place and return the open relations per head.

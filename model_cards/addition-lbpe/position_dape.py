@@ -64,7 +64,7 @@ class DataAdaptiveEmbedding(PositionEmbedding):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(learned_parameters=True)
+        return Capabilities(learned_parameters=True, export=False)
 
     def init_weights(self) -> None:
         for layer in (self.hidden, self.out):

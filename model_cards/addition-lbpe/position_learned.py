@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import initialization as init
 
-from .hard_concrete import mean_gate, open_probability, sample_gate
+from .hard_concrete import SETTLED, mean_gate, open_probability, sample_gate
 from .position_base import Capabilities, PositionEmbedding, nearest, read_options
 from .position_context import PositionContext
 from .position_relation import parse_relations
@@ -212,7 +212,10 @@ class LearnedRelationEmbedding(PositionEmbedding):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(learned_parameters=True, extrapolates=True)
+        # The dense form finds its relations in loops over the length, and segments are read off the prompt.
+        tempered = self._config.attention_temperature != "none" or self._config.logit_scale != 1
+        export = self.is_sparse and not self.uses_segments and not tempered
+        return Capabilities(learned_parameters=True, extrapolates=True, export=export)
 
     def init_weights(self) -> None:
         init.zeros_(self.weight)
@@ -259,6 +262,22 @@ class LearnedRelationEmbedding(PositionEmbedding):
             pairs = [(t, float(self.weight[head, c].detach().exp())) for t, c in zip(texts, columns, strict=True)]
             out.append(sorted(pairs, key=lambda pair: -pair[1]))
         return out
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Decide every gate for good while training goes on, so that what `harden` rounds has been trained rounded.
+
+        A relation stays open if it is more often open than not; `other`, which costs the sparse path, only if its
+        mean gate is above one half. What stays open keeps the weight z·exp(b) that it has in evaluation.
+        """
+        if self.gate is None:
+            return
+        logits = self.gate.float()
+        mean = mean_gate(logits)
+        stays = open_probability(logits) > 0.5
+        stays[:, -1] &= mean[:, -1] > 0.5
+        self.weight += torch.where(stays, mean, 1.0).log().to(self.weight.dtype)
+        self.gate.copy_(torch.where(stays, SETTLED, -SETTLED))
 
     @torch.no_grad()
     def harden(self, threshold: float = 0.5) -> list[list[str]]:

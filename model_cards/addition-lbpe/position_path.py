@@ -31,6 +31,7 @@ class HouseholderPathEmbedding(PositionEmbedding):
 
     name = "path"
     per_layer = True
+    square_tables = True
 
     @dataclass(frozen=True)
     class Options:

@@ -33,7 +33,7 @@ class MlpRelationEmbedding(PositionEmbedding):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(learned_parameters=True)
+        return Capabilities(learned_parameters=True, export=not self.has_scale)
 
     def init_weights(self) -> None:
         init.normal_(self.weight, mean=0.0, std=1.0)

@@ -75,7 +75,7 @@ class RandomIds:
 
     @property
     def capabilities(self) -> Capabilities:
-        return dataclasses.replace(super().capabilities, extrapolates=False)
+        return dataclasses.replace(super().capabilities, extrapolates=False, export=not self.has_scale)
 
     def draw(self, count: int) -> torch.Tensor:
         """(count,) this training step's ids, in order, without repeats."""

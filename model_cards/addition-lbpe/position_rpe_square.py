@@ -30,6 +30,7 @@ class RelativeSquareEmbedding(ScaleShift, PositionEmbedding):
 
     name = "rpe_square"
     per_layer = True
+    square_tables = True
 
     @dataclass(frozen=True)
     class Options:
@@ -55,7 +56,7 @@ class RelativeSquareEmbedding(ScaleShift, PositionEmbedding):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(learned_parameters=True)
+        return Capabilities(learned_parameters=True, export=False)
 
     def init_weights(self) -> None:
         init.normal_(self.weight, mean=0.0, std=self.std)

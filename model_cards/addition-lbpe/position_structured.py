@@ -214,6 +214,10 @@ class CouplingEmbedding(StructuredEmbedding):
                 raise ValueError("position option directions of 'coupling': the last segment has no end to count from.")
 
     @property
+    def capabilities(self) -> Capabilities:
+        return dataclasses.replace(super().capabilities, export=not self.declared)  # ids are found row by row
+
+    @property
     def declared(self) -> bool:
         return bool(self.options.delimiters)
 
