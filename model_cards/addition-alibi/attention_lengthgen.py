@@ -154,7 +154,7 @@ class LengthGenAttention(nn.Module):
         if is_eager:
             extra["reweight"] = lambda probs: position.reweight(probs, context)
             extra["value_term"] = lambda probs: position.value_term(probs, context)
-        return implementation(
+        output, probs = implementation(
             self,
             query,
             key,
@@ -165,3 +165,6 @@ class LengthGenAttention(nn.Module):
             position_bias=bias,
             **extra,
         )
+        if probs is not None and position.sink_logit is not None:
+            probs = probs[..., :-1]  # what is told is about keys; what they lack to 1 is the sink's
+        return output, probs
