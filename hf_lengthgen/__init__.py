@@ -26,6 +26,9 @@ _NAMES = {
     "load_dataset": "data.load_dataset",
     "build_tokenizer": "data.tokenizer",
     "evaluate_lengths": "evaluation.lengths",
+    "retrofit": "retrofit",
+    "RetrofitConfig": "retrofit.configuration_retrofit",
+    "RetrofitForCausalLM": "retrofit.modeling_retrofit",
 }
 
 __all__ = ["__version__", *_NAMES]

@@ -65,7 +65,8 @@ def _parser() -> _Parser:
         "train",
         help="train, evaluate and write down one run",
         description="Trains a model, evaluates it at every length, writes model, result, curve and card.\n"
-        "Started again with the same output_dir, a run goes on where it stopped.",
+        "Started again with the same output_dir, a run goes on where it stopped.\n"
+        "With --base_model it adds a Scale Hint and learned relations to a pretrained model: docs/retrofit.md.",
         usage=f"{PROGRAM} train [--config CONFIG] [--SETTING VALUE ...]",
         epilog=_settings_help(),
     )
@@ -181,6 +182,11 @@ def _settings_help() -> str:
 
 
 def _train(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
+    if any(word.partition("=")[0] == "--base_model" for word in rest):
+        from .retrofit.train import train_from_words
+
+        train_from_words([*(["--config", chosen.config] if chosen.config else []), *rest], command)
+        return
     from .training.arguments import load_training_config
 
     config = load_training_config(chosen.config, rest)

@@ -1,0 +1,78 @@
+"""Where the attention layers of the supported decoder families are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..model.position_base import nearest
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of transformers.
+
+    Attributes:
+        layers: path from the causal LM to the list of its decoder layers.
+        attention: name of the attention module in a layer. It is called with the hidden states first (by position
+            or as `hidden_states`), hands unknown keywords on to the attention function, and returns a tuple whose
+            first entry is its output (B, T, hidden).
+    """
+
+    layers: str
+    attention: str
+
+
+_LLAMA = Family("model.layers", "self_attn")
+FAMILIES: dict[str, Family] = {
+    "llama": _LLAMA,  # SmolLM, SmolLM2 and many others are Llama
+    "mistral": _LLAMA,
+    "qwen2": _LLAMA,
+    "qwen3": _LLAMA,
+    "gemma": _LLAMA,
+    "olmo": _LLAMA,
+    "phi": _LLAMA,
+    "gpt_neox": Family("gpt_neox.layers", "attention"),
+    "gpt2": Family("transformer.h", "attn"),
+}
+
+
+def family_of(model_type: str) -> Family:
+    """The family of a configuration's `model_type`.
+
+    Raises:
+        ValueError: it is none of the supported ones.
+    """
+    if model_type not in FAMILIES:
+        raise ValueError(
+            f"retrofit does not know the family {model_type!r}; it knows {', '.join(FAMILIES)}."
+            f"{nearest(model_type, FAMILIES)}"
+        )
+    return FAMILIES[model_type]
+
+
+def attention_modules(base: Any) -> list[nn.Module]:
+    """The attention module of every decoder layer, in order.
+
+    Raises:
+        ValueError: an unknown family, or not the causal LM of its family.
+    """
+    family = family_of(base.config.model_type)
+    try:
+        return [getattr(layer, family.attention) for layer in base.get_submodule(family.layers)]
+    except AttributeError:
+        raise ValueError(
+            f"retrofit takes the causal language model of a family, whose layers are at {family.layers!r}; "
+            f"{type(base).__name__} has none there."
+        ) from None
+
+
+def check_base(base: Any) -> None:
+    """Raise ValueError unless `base` is a causal LM of a supported family with an attention that takes a bias."""
+    if not hasattr(base, "config") or not hasattr(base, "get_output_embeddings"):
+        raise ValueError(f"retrofit takes a causal language model of transformers, not {type(base).__name__}.")
+    attention_modules(base)
+    if base.get_output_embeddings() is None:
+        raise ValueError(f"retrofit takes a model with a language-model head; {type(base).__name__} has none.")

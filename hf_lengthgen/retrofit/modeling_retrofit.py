@@ -1,0 +1,217 @@
+"""A pretrained decoder with additions, as a model of transformers."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers.cache_utils import DynamicCache
+
+from ..model.modeling_lengthgen import LengthGenPreTrainedModel
+from ..model.position_context import left_padding
+from ..model.scale_hint import ScaleHintError
+from . import saving
+from .additions import RelationAdapter, RelationBias, initialise
+from .configuration_retrofit import RetrofitConfig
+from .families import check_base
+from .hints import Hints, given_hints, resolve_hints
+from .passing import KEYWORD, adapter_pass, attach_hooks
+
+_REMEMBERED = "retrofit_hints"  # attribute of a cache: the hints that its sequences began with, or None
+
+
+class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
+    """The base (`.base`, its own names and weights) and what is added to it (`.additions`).
+
+    Where no Scale Hint is given to a model that takes one, the base runs alone and untouched.
+
+    Args:
+        config: a RetrofitConfig.
+        base: the causal LM itself, which is used, not copied; None builds one anew.
+
+    Raises:
+        ValueError: a configuration without a base, or a base of an unsupported family.
+    """
+
+    config: RetrofitConfig
+    config_class = RetrofitConfig
+    base_model_prefix = "base"
+    supports_gradient_checkpointing = True
+    _skip_keys_device_placement = ["past_key_values", KEYWORD]
+    _supports_sdpa = True
+    _supports_flash_attn = False
+    _supports_flex_attn = False
+    _supports_attention_backend = False
+    _can_compile_fullgraph = False
+
+    def __init__(self, config: RetrofitConfig, base=None):
+        if config.base_config is None:
+            raise ValueError("RetrofitForCausalLM needs a configuration with a base_config.")
+        super().__init__(config)
+        self.base = AutoModelForCausalLM.from_config(config.base_config) if base is None else base
+        check_base(self.base)
+        kind = RelationAdapter if config.mode == "adapter" else RelationBias
+        self.additions = nn.ModuleList([kind(config, index) for index in range(len(config.layers))])
+        self.relation_config = config.relation_config()
+        attach_hooks(self.base, config.layers)
+        if base is not None:
+            for module in base.modules():
+                module._is_hf_initialized = True  # or post_init would draw its weights anew
+        self.post_init()
+
+    def _init_weights(self, module):
+        # Reached for the additions alone: transformers has every sub-model initialise itself.
+        initialise(module)
+
+    def _initialize_weights(self, module, is_custom_code=False):
+        # transformers takes a module of custom code that has no parameter outside of its children for initialised.
+        super()._initialize_weights(module, False)
+
+    def get_input_embeddings(self):
+        return self.base.get_input_embeddings()
+
+    def set_input_embeddings(self, value):
+        self.base.set_input_embeddings(value)
+
+    def get_output_embeddings(self):
+        return self.base.get_output_embeddings()
+
+    def set_output_embeddings(self, value):
+        self.base.set_output_embeddings(value)
+
+    # Gates are read and rounded as in a LengthGen model.
+    position_modules = LengthGenPreTrainedModel.position_modules
+    penalty = LengthGenPreTrainedModel.penalty
+    set_gate_noise = LengthGenPreTrainedModel.set_gate_noise
+    gate_parameters = LengthGenPreTrainedModel.gate_parameters
+    open_gates = LengthGenPreTrainedModel.open_gates
+    relations = LengthGenPreTrainedModel.relations
+    settle = LengthGenPreTrainedModel.settle
+
+    def harden(self, threshold: float = 0.5):
+        """Round the gates in place and record the open relations in the config. Returns the model.
+
+        Raises:
+            ValueError: mode 'bias', whose soft bias is not made of closed and open keys; or no gates.
+        """
+        if self.config.mode == "bias":
+            raise ValueError("harden needs mode='adapter': the bias of mode='bias' re-weights keys and closes none.")
+        return LengthGenPreTrainedModel.harden(self, threshold)
+
+    def freeze_base(self):
+        """Only the additions train. Returns the model."""
+        self.base.requires_grad_(False)
+        return self
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values=None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        scale_hint: torch.LongTensor | None = None,
+        **kwargs,
+    ):
+        """As the base's forward, with a Scale Hint.
+
+        Args:
+            input_ids: (B, T); or inputs_embeds: (B, T, hidden).
+            scale_hint: (B,) or (B, hints) integers; 0 for an example that has none. With a cache the hint of its
+                first pass stays.
+
+        Raises:
+            ScaleHintError: a malformed hint, one that contradicts the prompt or the cache.
+            ValueError: with a hint, a mask with holes, or a cache other than a DynamicCache.
+        """
+        like = input_ids if input_ids is not None else inputs_embeds
+        if like is None:
+            raise ValueError("give exactly one of input_ids and inputs_embeds.")
+        use_cache = self.base.config.use_cache if use_cache is None else use_cache
+        if self.training and any(getattr(m, "gradient_checkpointing", False) for m in self.base.modules()):
+            use_cache, past_key_values = False, None
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.base.config)
+        hints = self._hints(input_ids, like, attention_mask, position_ids, past_key_values, scale_hint)
+        if hints is not None:
+            attention = self.base.config._attn_implementation
+            if self.config.mode == "bias" and attention != "sdpa":
+                raise ValueError(f"mode='bias' needs attn_implementation='sdpa' of the base, not {attention!r}.")
+            kwargs[KEYWORD] = adapter_pass(self, hints, like, attention_mask, position_ids, past_key_values)
+        return self.base(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            labels=labels,
+            use_cache=use_cache,
+            logits_to_keep=logits_to_keep,
+            **kwargs,
+        )
+
+    def _hints(self, input_ids, like, mask, position_ids, cache, scale_hint) -> Hints | None:
+        """The hints of this pass; those of its first pass where the cache has been begun."""
+        batch, queries = like.shape[:2]
+        if cache is not None and cache.get_seq_length():
+            hints = getattr(cache, _REMEMBERED, None)
+            if scale_hint is not None:
+                self._check_remembered(hints, given_hints(scale_hint, batch, self.config.num_scale_hints, like.device))
+            return hints
+        flat = mask if mask is not None and mask.dim() == 2 else None
+        # A mask with holes is the base's affair as long as the additions are silent.
+        pad = torch.zeros(1, dtype=torch.long, device=like.device)
+        if self.config.scale_rule is not None and flat is not None:
+            pad = (flat != 0).int().argmax(-1)
+        elif self.config.scale_rule is not None and position_ids is not None:
+            pad = left_padding(None, position_ids, 0, queries, like.device)
+        hints = resolve_hints(self.config, input_ids, pad, batch, like.device, scale_hint)
+        if cache is not None:
+            setattr(cache, _REMEMBERED, hints)
+        return hints
+
+    @staticmethod
+    def _check_remembered(hints: Hints | None, given: Hints) -> None:
+        """Raise ScaleHintError where a later pass is given another hint than the cache was begun with."""
+        if hints is None and bool(given.active.any()):
+            raise ScaleHintError("scale_hint is given, but this cache was begun without one.")
+        if hints is not None and hints.scale is not None and bool((given.scale != hints.scale)[given.active].any()):
+            raise ScaleHintError(
+                f"scale_hint {given.scale.tolist()} contradicts the one this cache was begun with, "
+                f"{hints.scale.tolist()}."
+            )
+
+    # -- saving and loading ----------------------------------------------------------------------------------------
+
+    def save_pretrained(self, save_directory, additions_only: bool = False, **kwargs):
+        """Write the whole model, or with `additions_only` the additions and where the base can be had.
+
+        Raises:
+            ValueError: `additions_only` and an unknown keyword.
+        """
+        if additions_only:
+            return saving.save_additions(self, save_directory, **kwargs)
+        return super().save_pretrained(save_directory, **kwargs)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, base=None, **kwargs):
+        """Read either kind of folder or repository.
+
+        Args:
+            base: for additions, the model to put them on; None loads the one they were made on.
+
+        Raises:
+            ValueError: additions that do not fit the base, or `base` given with a whole model.
+        """
+        found = saving.find_additions(pretrained_model_name_or_path, kwargs)
+        if found is not None:
+            return saving.load_additions(cls, found, base, kwargs)
+        if base is not None:
+            raise ValueError(f"{pretrained_model_name_or_path!r} is a whole model with its own base: give no base.")
+        return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+
+__all__ = ["RetrofitForCausalLM"]

