@@ -12,7 +12,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 PROGRAM = "lengthgen"
@@ -202,10 +201,10 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
 
     lengths = convert(chosen.lengths, list, "--lengths", scales=True)
     task_options = _task_options(rest)
-    folder = _model_folder(chosen.model)
     from .tasks import get_task
     from .training import saving
 
+    folder = saving.model_folder(chosen.model)
     if chosen.task is None or chosen.output:
         config, history = saving.read_training(folder)  # says clearly if it is not there
     if chosen.task is not None:
@@ -349,27 +348,6 @@ def _task_options(rest: list[str]) -> dict[str, Any]:
 def _nothing_more(rest: list[str]) -> None:
     if rest:
         raise ValueError(f"unknown argument {rest[0]!r}.")
-
-
-def _model_folder(name: str) -> Path:
-    """A model's local folder: `name`, `name`/model (of an output_dir), or a download from the Hub."""
-    for folder in (Path(name), Path(name) / "model"):
-        if (folder / "config.json").is_file():
-            return folder
-    if Path(name).exists():
-        raise FileNotFoundError(f"{name} holds no model: there is no config.json in it, nor in {name}/model.")
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise FileNotFoundError(f"There is no folder {name!r}; a model on the Hub is named OWNER/NAME.")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return Path(snapshot_download(name))
-    except (HfHubHTTPError, OSError, ValueError) as problem:
-        reason = str(problem).strip().split("\n")[0]
-        raise FileNotFoundError(
-            f"There is no folder {name!r}, and it cannot be loaded from the Hub: {reason}"
-        ) from None
 
 
 def _table(results: list) -> str:

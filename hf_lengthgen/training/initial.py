@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -27,9 +26,13 @@ def load_initial(model: Any, tokenizer: Any, source: str) -> Inherited:
 
     Raises ValueError if `source` holds no model of ours, or one of another width, so that nothing fits.
     """
-    from .saving import load_weights
+    from .saving import load_weights, model_folder
 
-    old, old_tokenizer = load_weights(_folder(source))
+    try:
+        folder = model_folder(source)
+    except FileNotFoundError as problem:
+        raise ValueError(f"init_from: {problem}") from None
+    old, old_tokenizer = load_weights(folder)
     old = old.to("cpu")
     state = dict(old.named_parameters()) | _reopened(model, old)
     rows = _common_rows(old_tokenizer, tokenizer)
@@ -61,21 +64,6 @@ def tell(inherited: Inherited, source: str) -> None:
     print(
         f"{len(inherited.taken)} parameters start from {source}; fresh: {fresh or 'none'}.", file=sys.stderr, flush=True
     )
-
-
-def _folder(source: str) -> Path:
-    for folder in (Path(source), Path(source) / "model"):
-        if (folder / "config.json").is_file():
-            return folder
-    if Path(source).exists():
-        raise ValueError(f"init_from: {source!r} holds no model (there is no config.json in it).")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(source))
-    except Exception as problem:  # every failure of the Hub has a class of its own
-        reason = str(problem).strip().partition("\n")[0]
-        raise ValueError(f"init_from: {source!r} is no folder, and the Hub does not give it: {reason}") from problem
 
 
 def _common_rows(old: Any, new: Any) -> tuple[list[int], list[int]]:

@@ -102,6 +102,30 @@ def load_weights(folder: Path) -> tuple[Any, Any]:
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
+def model_folder(name: str) -> Path:
+    """A model's local folder: `name`, `name`/model (of an output_dir), or a download from the Hub.
+
+    FileNotFoundError, one line, if there is no model.
+    """
+    for folder in (Path(name), Path(name) / "model"):
+        if (folder / "config.json").is_file():
+            return folder
+    if Path(name).exists():
+        raise FileNotFoundError(f"{name} holds no model: there is no config.json in it, nor in {name}/model.")
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise FileNotFoundError(f"There is no folder {name!r}; a model on the Hub is named OWNER/NAME.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(snapshot_download(name))
+    except (HfHubHTTPError, OSError, ValueError) as problem:
+        reason = str(problem).strip().split("\n")[0]
+        raise FileNotFoundError(
+            f"There is no folder {name!r}, and it cannot be loaded from the Hub: {reason}"
+        ) from None
+
+
 def check_fits(model: Any, tokenizer: Any, task: Any) -> None:
     """ValueError unless the model's tokens and Scale Hints are those of the task."""
     from ..data.tokenizer import check_characters
