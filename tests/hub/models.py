@@ -13,8 +13,11 @@ LENGTHS = ([12], [24])
 
 
 def copy_model(folder):
-    """A model's folder with today's code, and `LENGTHS` in its result."""
+    """A model's folder as a run leaves it, with today's code, and `LENGTHS` in its result."""
     shutil.copytree(RELEASED, folder)
+    # What putting it together for the Hub added.
+    shutil.rmtree(folder / ".eval_results", ignore_errors=True)
+    (folder / "recipe.yaml").unlink(missing_ok=True)
     for path in folder.glob("*.py"):
         path.unlink()
     for name in code_names():
