@@ -65,10 +65,10 @@ def _readme(outcomes: Outcomes, figures: dict[str, str], command: str) -> str:
     parts = [
         f"# Comparison `{outcomes.grid.name}`",
         _summary(outcomes),
-        f"Made by `{command}`. The same figures and tables in one page that opens offline: `report.html`; one line per "
-        f"cell and length: `table.csv`; one line per task and variant, with effective lengths at 99, 95, 90 and 50% "
-        f"and the area under the curve: `summary.csv`; every cell's own result file: "
-        f"`<task>/<variant>/seed<k>.json`.",
+        f"Made by `{command}`. The same figures and tables in one page that opens offline: `report.html`, which the "
+        f"command writes beside this; one line per cell and length: `table.csv`; one line per task and variant, with "
+        f"effective lengths at 99, 95, 90 and 50% and the area under the curve: `summary.csv`; every cell's own result "
+        f"file: `<task>/<variant>/seed<k>.json`.",
         "## Effective length",
         _reach_note(outcomes),
         f"![effective length]({figures['']})" if "" in figures else "",

@@ -89,7 +89,9 @@ class TrainingConfig:
     # watching and saving
     validate_every: int = _setting(250, "steps between quick teacher-forced validations; 0: never")
     validate_lengths: list = _setting([12, 25, 50, 100], "scales of the quick validation")
-    early_stopping: int = _setting(0, "stop after this many validations in a row that solved all; 0: never")
+    early_stopping: int = _setting(
+        0, "stop after so many validations in a row that solved all, gates settled; 0: never"
+    )
     tracker: str = _setting("none", "none, tensorboard, trackio or wandb: where the history is logged as well")
     save_every: int = _setting(250, "steps between checkpoints; 0: only at the end")
     keep_checkpoints: int = _setting(2, "how many of the last checkpoints are kept")

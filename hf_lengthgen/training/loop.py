@@ -160,7 +160,7 @@ class _Loop:
         bar = Progress(config.steps, start, show, config.label)
         before, began = self.history.seconds, time.perf_counter()
         try:
-            for step in range(start, start if self.settled() else config.steps):
+            for step in range(start, start if self.solved_for_good() else config.steps):
                 record = self.step(step)
                 done = step + 1
                 last = done == config.steps
@@ -172,7 +172,7 @@ class _Loop:
                     self.tracker.log(record)
                 if "solved" in record:
                     self.keep_best(record)
-                    last = last or self.settled()
+                    last = last or self.solved_for_good()
                 bar.step(record, self.solved)
                 stopping = self.agree(stop.received is not None)
                 if last or stopping or (config.save_every and done % config.save_every == 0):
@@ -245,10 +245,12 @@ class _Loop:
         if self.store is not None and self.accelerator.is_main_process and self.history.best() is record:
             self.store.save_best(record["step"], self.model)
 
-    def settled(self) -> bool:
-        """Whether the last `early_stopping` validations solved every scale."""
+    def solved_for_good(self) -> bool:
+        """Whether the last `early_stopping` validations solved every scale, all of them with the gates settled."""
         patience, scales = self.config.early_stopping, len(self.config.validate_lengths)
-        last = [r for r in self.history.records if "solved" in r][-patience:] if patience else []
+        since = round(self.config.settle * self.config.steps) if self.model.gate_parameters() else 0
+        validated = [r for r in self.history.records if "solved" in r and r["step"] > since]
+        last = validated[-patience:] if patience else []
         return bool(last) and len(last) == patience and all(len(r["solved"]) == scales for r in last)
 
     def validate(self, record: dict[str, Any]) -> None:

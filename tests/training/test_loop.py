@@ -281,7 +281,9 @@ def test_early_stopping_and_no_more_steps_when_resumed(tmp_path, monkeypatch):
 
     given = iter([0.5, 1.0, 0.5, 1.0, 1.0])
     monkeypatch.setattr(lengths, "evaluate_lengths", lambda *a, **o: [SimpleNamespace(n=(2,), exact_match=next(given))])
-    config = tiny(steps=50, early_stopping=2, validate_every=3, validate_lengths=[2], save_every=0, output_dir=tmp_path)
+    config = tiny(
+        steps=50, settle=0, early_stopping=2, validate_every=3, validate_lengths=[2], save_every=0, output_dir=tmp_path
+    )
     first = run(config)
     assert first.history.steps == 15
     again = run(config)
@@ -314,3 +316,14 @@ def test_gates_settle_at_their_step_and_stay(tmp_path):
             if files.exists():
                 shutil.rmtree(files)
         assert_identical(weights(train(config, progress=False).model), weights(trained.model))
+
+
+def test_no_early_stopping_before_the_gates_have_settled(monkeypatch):
+    from types import SimpleNamespace
+
+    from hf_lengthgen.evaluation import lengths
+
+    monkeypatch.setattr(lengths, "evaluate_lengths", lambda *a, **o: [SimpleNamespace(n=(2,), exact_match=1.0)])
+    settings = {"steps": 20, "settle": 0.5, "early_stopping": 2, "validate_every": 2, "validate_lengths": [2]}
+    assert run(tiny(**settings)).history.steps == 14
+    assert run(tiny(**settings, position_embedding="rope", scale_hint="none")).history.steps == 4
