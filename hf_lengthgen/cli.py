@@ -204,7 +204,7 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
     from .tasks import get_task
     from .training import saving
 
-    folder = saving.model_folder(chosen.model)
+    folder = saving.find_model(chosen.model)
     if chosen.task is None or chosen.output:
         config, history = saving.read_training(folder)  # says clearly if it is not there
     if chosen.task is not None:

@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..training.files import model_folder
 from .digests import code_folder, code_names
-from .verification import AUTO_MAP, model_folder
+from .verification import AUTO_MAP
 
 WEIGHTS = ("*.safetensors", "model.safetensors.index.json")
 PARTS = ("generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")

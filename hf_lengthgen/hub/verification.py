@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..training.files import model_folder
 from .digests import digest, releases
 from .errors import HubError, hub_errors
 from .weights import check_safetensors
@@ -71,14 +72,6 @@ def verify(place: str, *, token: str | None = None) -> Verified:
     if repo_id.count("/") != 1 or repo_id.startswith((".", "/", "~")):
         raise HubError(f"There is no folder {place!r}; a model on the Hub is named OWNER/NAME or OWNER/NAME@REVISION.")
     return verify_repo(repo_id, revision or None, token=token)
-
-
-def model_folder(folder: Path) -> Path:
-    """`folder`, or `folder`/model for the output_dir of a run. FileNotFoundError without a config.json."""
-    for candidate in (folder, folder / "model"):
-        if (candidate / "config.json").is_file():
-            return candidate
-    raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it, nor in {folder / 'model'}.")
 
 
 def verify_repo(repo_id: str, revision: str | None = None, *, token: str | None = None) -> Verified:

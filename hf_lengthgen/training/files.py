@@ -78,6 +78,14 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
+def model_folder(folder: Path) -> Path:
+    """`folder`, or `folder`/model for the output_dir of a run. FileNotFoundError without a config.json."""
+    for candidate in (folder, folder / "model"):
+        if (candidate / "config.json").is_file():
+            return candidate
+    raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it, nor in {folder / 'model'}.")
+
+
 def check_writable(folder: Path, error: Callable[[str], Exception]) -> None:
     """Makes `folder` if needed and writes a file in it; raises error(one sentence) if that fails."""
     probe = folder / f"{TEMPORARY}probe-{os.getpid()}"

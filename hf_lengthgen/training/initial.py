@@ -26,10 +26,10 @@ def load_initial(model: Any, tokenizer: Any, source: str) -> Inherited:
 
     Raises ValueError if `source` holds no model of ours, or one of another width, so that nothing fits.
     """
-    from .saving import load_weights, model_folder
+    from .saving import find_model, load_weights
 
     try:
-        folder = model_folder(source)
+        folder = find_model(source)
     except FileNotFoundError as problem:
         raise ValueError(f"init_from: {problem}") from None
     old, old_tokenizer = load_weights(folder)

@@ -102,16 +102,13 @@ def load_weights(folder: Path) -> tuple[Any, Any]:
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
-def model_folder(name: str) -> Path:
+def find_model(name: str) -> Path:
     """A model's local folder: `name`, `name`/model (of an output_dir), or a download from the Hub.
 
     FileNotFoundError, one line, if there is no model.
     """
-    for folder in (Path(name), Path(name) / "model"):
-        if (folder / "config.json").is_file():
-            return folder
     if Path(name).exists():
-        raise FileNotFoundError(f"{name} holds no model: there is no config.json in it, nor in {name}/model.")
+        return files.model_folder(Path(name))
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(f"There is no folder {name!r}; a model on the Hub is named OWNER/NAME.")
     from huggingface_hub import snapshot_download
