@@ -23,6 +23,7 @@ def eager_attention_forward(
     position_bias=None,
     reweight=None,
     value_term=None,
+    sink=False,
     **kwargs,
 ):
     """Attention written out, with the hooks after the softmax.
@@ -33,6 +34,7 @@ def eager_attention_forward(
         position_bias: broadcastable to (B, H, T, S), added to the scaled scores, or None.
         reweight: function of the probabilities (B, H, T, S), or None.
         value_term: function of the probabilities to a summand (B, H, T, D) of the output or None; or None.
+        sink: the last key is a sink, of value zero: it takes its share and is not told.
 
     Returns:
         (B, T, H, D) and the probabilities.
@@ -42,6 +44,8 @@ def eager_attention_forward(
         scores = scores + position_bias
     scores = scores.masked_fill(~attention_mask, float("-inf"))
     probs = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+    if sink:
+        probs, value = probs[..., :-1], value[..., :-1, :]
     if reweight is not None:
         probs = reweight(probs)
     dropped = nn.functional.dropout(probs, p=dropout, training=module.training)
@@ -154,7 +158,8 @@ class LengthGenAttention(nn.Module):
         if is_eager:
             extra["reweight"] = lambda probs: position.reweight(probs, context)
             extra["value_term"] = lambda probs: position.value_term(probs, context)
-        output, probs = implementation(
+            extra["sink"] = position.sink_logit is not None
+        return implementation(
             self,
             query,
             key,
@@ -165,6 +170,3 @@ class LengthGenAttention(nn.Module):
             position_bias=bias,
             **extra,
         )
-        if probs is not None and position.sink_logit is not None:
-            probs = probs[..., :-1]  # what is told is about keys; what they lack to 1 is the sink's
-        return output, probs

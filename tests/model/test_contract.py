@@ -228,6 +228,9 @@ def test_hidden_states_and_attentions(case, model):
     position = model.position_modules()[0]
     normalised = type(position).reweight is PositionEmbedding.reweight
     if not model.sparse:
+        out.attentions[0].retain_grad()
+        out.logits.sum().backward()
+        assert out.attentions[0].grad is not None  # what is told is what was used
         assert out.attentions[0].shape == (*ids.shape[:1], 4, ids.shape[1], ids.shape[1])
         read = out.attentions[0].sum(-1)
         if normalised and position.sink_logit is None:
