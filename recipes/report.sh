@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Draws the README's tables and figures from the files in results/ (made by recipes/results.sh).
+# Draws the README's tables and figures from the files in results/ (made by recipes/results.sh and
+# `lengthgen compare main`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 
+lengthgen compare main --report_only --write_into README.md
 lengthgen report results/addition --figure docs/figures/addition.svg --write_into README.md --table addition
 lengthgen report results/addition_unequal --write_into README.md --table addition_unequal
-lengthgen report results/copy results/reverse results/shift results/parity results/parity_no_cot --write_into README.md --table others
+lengthgen report results/copy results/reverse results/shift results/parity results/division_digit results/parity_no_cot --write_into README.md --table others

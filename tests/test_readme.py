@@ -29,6 +29,18 @@ def test_tables_are_those_of_the_results(words, monkeypatch, capsys):
     assert f"<!-- table: {name} -->\n{capsys.readouterr().out}<!-- /table -->" in README
 
 
+def test_the_headline_is_the_comparison_s():
+    from hf_lengthgen.compare.grid import load_grid
+    from hf_lengthgen.compare.layout import Layout
+    from hf_lengthgen.compare.outcomes import gather
+    from hf_lengthgen.compare.tables import headline_table
+
+    assert "lengthgen compare main --report_only --write_into README.md" in (ROOT / "recipes" / "report.sh").read_text()
+    grid = load_grid(str(ROOT / "recipes" / "comparisons" / "main.yaml"), [])
+    outcomes = gather(grid, Layout(ROOT / "results" / "main", ROOT / "runs" / "main"))
+    assert f"<!-- table: main -->\n{headline_table(outcomes)}<!-- /table -->" in README
+
+
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
 def test_python_code_runs_as_printed(code, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -41,6 +41,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="say what there is to do, run nothing")
     parser.add_argument("--report_only", action="store_true", help="write the report of what is finished")
+    parser.add_argument(
+        "--write_into",
+        metavar="FILE",
+        help="with --report_only: also replace the table in a Markdown file between <!-- table: NAME --> (the "
+        "comparison's name) and <!-- /table -->",
+    )
     parser.set_defaults(run=run)
     return parser
 
@@ -58,6 +64,8 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         raise ValueError(f"--jobs must be at least 1, got {chosen.jobs}.")
     if chosen.time_limit is not None and not chosen.time_limit >= 0:
         raise ValueError(f"--time_limit is a number of minutes, got {chosen.time_limit}.")
+    if chosen.write_into is not None and not chosen.report_only:
+        raise ValueError("--write_into goes with --report_only.")
     grid = load_grid(chosen.grid, rest)
     layout = Layout(Path(chosen.output_dir or f"results/{grid.name}"), Path(chosen.work_dir or f"runs/{grid.name}"))
     part = grid.choose(chosen.only, chosen.seeds)
@@ -67,9 +75,13 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         print(listing(part, layout, chosen.jobs))
         return
     if chosen.report_only:
+        from ..evaluation.report import replace_table
         from .report import write_report
+        from .tables import headline_table
 
         outcomes = write_report(grid, layout, again)
+        if chosen.write_into is not None:
+            replace_table(chosen.write_into, grid.name, headline_table(outcomes))
         print(f"{len(outcomes.results)} of {len(grid.cells)} cells; {layout.output_dir / 'README.md'} written.")
         return
 

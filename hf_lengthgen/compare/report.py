@@ -70,7 +70,7 @@ def _readme(outcomes: Outcomes, figures: dict[str, str], command: str) -> str:
         f"effective lengths at 99, 95, 90 and 50% and the area under the curve: `summary.csv`; every cell's own result "
         f"file: `<task>/<variant>/seed<k>.json`.",
         "## Effective length",
-        _reach_note(outcomes),
+        tables.reach_note(),
         f"![effective length]({figures['']})" if "" in figures else "",
         tables.reach_table(outcomes),
         "## Exact match at the largest length",
@@ -109,7 +109,7 @@ def _page(outcomes: Outcomes, figures: dict[str, str], folder: Path, command: st
         command=command,
         heat=svg("", "heat"),
         reach=html.table(tables.reach_table(outcomes)),
-        reach_note=_reach_note(outcomes),
+        reach_note=tables.reach_note(),
         largest=html.table(tables.largest_table(outcomes)),
         largest_note=_largest_note(outcomes),
         sections=sections,
@@ -130,15 +130,6 @@ def _summary(outcomes: Outcomes) -> str:
         f"{len(grid.variants)} variants on {len(grid.tasks)} tasks, {runs} seeds each: {total} cells, {state}. On one "
         f"task all variants have the same model size, data, number of steps and evaluation, except where a setting "
         f"belongs to the embedding."
-    )
-
-
-def _reach_note(outcomes: Outcomes) -> str:
-    return (
-        f"Per run, the largest tested length up to which every tested length has an exact match of at least "
-        f"{100 * tables.THRESHOLD:g}%; 0: not even the shortest. Shown is the (lower) median over all seeds, with "
-        f"the lowest and highest in parentheses where they differ. [2/3]: two of three seeds are finished; ?: none; "
-        f"{tables.NONE}: not compared."
     )
 
 

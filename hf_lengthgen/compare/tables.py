@@ -29,6 +29,31 @@ def reach_table(outcomes: Outcomes) -> str:
     return _matrix(outcomes, reach_text)
 
 
+def headline_table(outcomes: Outcomes) -> str:
+    """Effective length: variants down, farthest sum of reaches first, tasks across; then what the numbers are."""
+    labels, tasks = _labels(outcomes), outcomes.grid.tasks
+
+    def total(variant: str) -> int:
+        pairs = (outcomes.pairs.get((task, variant)) for task in tasks)
+        return sum(pair.reach(THRESHOLD) for pair in pairs if pair is not None and pair.results)
+
+    rows = []
+    for variant in sorted(outcomes.grid.variants, key=total, reverse=True):
+        pairs = [outcomes.pairs.get((task, variant)) for task in tasks]
+        rows.append((labels[variant], *(NONE if pair is None else reach_text(pair) for pair in pairs)))
+    return f"{markdown(['variant', *tasks], rows)}\n{reach_note()}\n"
+
+
+def reach_note() -> str:
+    """What `reach_text` shows."""
+    return (
+        f"Per run, the largest tested length up to which every tested length has an exact match of at least "
+        f"{100 * THRESHOLD:g}%; 0: not even the shortest. Shown is the (lower) median over all seeds, with "
+        f"the lowest and highest in parentheses where they differ. [2/3]: two of three seeds are finished; ?: none; "
+        f"{NONE}: not compared."
+    )
+
+
 def reach_text(pair: Pair) -> str:
     """ "200", "200 (24–500)" where seeds differ, "200 [2/3]" where seeds are missing, "?" without any."""
     if not pair.results:
@@ -204,15 +229,19 @@ def markdown(head: list[str], rows: list[tuple[str, ...]], left: int = 1) -> str
 
 
 def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> str:
-    labels = {}
-    for pair in outcomes.pairs.values():
-        labels.setdefault(pair.variant, pair.label)
-    variants = outcomes.grid.variants
+    labels, variants = _labels(outcomes), outcomes.grid.variants
     rows = []
     for task in outcomes.grid.tasks:
         pairs = [outcomes.pairs.get((task, variant)) for variant in variants]
         rows.append((task, *(NONE if pair is None else text(pair) for pair in pairs)))
     return markdown(["task", *(labels[variant] for variant in variants)], rows)
+
+
+def _labels(outcomes: Outcomes) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for pair in outcomes.pairs.values():
+        labels.setdefault(pair.variant, pair.label)
+    return labels
 
 
 def _seeds(pair: Pair) -> str:

@@ -51,6 +51,21 @@ def test_two_cells_end_to_end(path, tmp_path, capsys):
         call(path, *places(tmp_path))
 
 
+def test_the_headline_is_written_into_another_file(path, tmp_path):
+    file_result(grid().cells[0], layout(tmp_path), 8, 8)
+    page = tmp_path / "page.md"
+    page.write_text("above\n<!-- table: small -->\nold\n<!-- /table -->\nbelow\n")
+    call(path, *places(tmp_path), "--report_only", "--write_into", page)
+    text = page.read_text()
+    assert text.startswith("above\n") and text.endswith("\nbelow\n") and "old" not in text
+    assert "| RoPE | 8 [1/2] | ? |" in text
+    page.write_text("no such table\n")
+    with pytest.raises(ValueError, match="has no table 'small'"):
+        call(path, *places(tmp_path), "--report_only", "--write_into", page)
+    with pytest.raises(ValueError, match="goes with --report_only"):
+        call(path, *places(tmp_path), "--write_into", page)
+
+
 def test_list_says_what_is_left_and_runs_nothing(path, tmp_path, capsys):
     where = layout(tmp_path)
     file_result(grid().cells[0], where, 8)

@@ -43,6 +43,15 @@ def test_tasks_down_variants_across(outcomes):
     ]
 
 
+def test_the_headline_has_variants_down_farthest_first(outcomes):
+    table = tables.headline_table(outcomes)
+    assert cells(table) == [
+        {"variant": "LBPE + hint", "copy": "8 [1/2]", "reverse": "·"},
+        {"variant": "RoPE", "copy": "0 (0–4)", "reverse": "?"},
+    ]
+    assert table.endswith("not compared.\n")
+
+
 def test_the_table_of_a_task(outcomes):
     rows = cells(tables.task_table(outcomes, "copy"))
     assert [row["variant"] for row in rows] == ["LBPE + hint", "RoPE"]
