@@ -3,13 +3,12 @@ from importlib.resources import files
 
 import pytest
 import yaml
+from evaluation.results import make_result, score
 from huggingface_hub import ModelCard, ModelCardData, eval_result_entries_to_yaml
 
 from hf_lengthgen.evaluation.report import markdown_table, percent
 from hf_lengthgen.hub.card import Example, draw_example, eval_result_entries, eval_results, render_card
 from hf_lengthgen.tasks import get_task
-
-from .results import make_result, score
 
 RELATIONS = [[[["i - j = 2n + 1", 0.71], ["i - j = n", 1.93]], []], [[["i + j = 0", 0.44]], []]]
 

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from evaluation.results import make_result, score
 
 from hf_lengthgen import LengthGenConfig, LengthGenForCausalLM, LengthGenModel
 from hf_lengthgen.evaluation.lengths import evaluate_lengths
@@ -15,7 +16,6 @@ from hf_lengthgen.hub.loading import load
 from hf_lengthgen.hub.verification import VerifyError
 from hf_lengthgen.tasks import get_task
 
-from .results import make_result, score
 from .test_ecosystem import small
 
 AUTO_CLASSES = (

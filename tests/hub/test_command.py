@@ -32,7 +32,7 @@ def test_dry_run(hub, model, tmp_path, capsys):
 
 
 def test_controls_on_the_card(hub, model, tmp_path):
-    from .results import make_result
+    from evaluation.results import make_result
 
     make_result("rope", scores=[(12, 60), (24, 0)]).save(tmp_path / "rope.json")
     run("push", model, "me/adder", "--to_folder", tmp_path / "dry", "--no_check", "--compare", tmp_path / "rope.json")

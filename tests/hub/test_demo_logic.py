@@ -108,9 +108,10 @@ def test_curve_and_relations(adder):
 
 def test_other_tasks_take_their_prompt(adder, tmp_path):
     """An untrained copy model: what it writes is wrong, and the task says so."""
+    from evaluation.results import make_result, score
+
     from hf_lengthgen.evaluation.result import Result
 
-    from .results import make_result, score
     from .test_ecosystem import small
 
     network, tokenizer = small("rope")

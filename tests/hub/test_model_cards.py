@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from evaluation.results import make_result, score
 from huggingface_hub import ModelCard, eval_result_entries_to_yaml, parse_eval_result_entries
 
 from hf_lengthgen.evaluation.report import percent
@@ -15,7 +16,6 @@ from hf_lengthgen.hub.check import check
 from hf_lengthgen.hub.verification import verify_folder
 
 from .loopback import check_card, front_matter
-from .results import make_result, score
 from .test_card import table_under
 
 ROOT = Path(__file__).parents[2]
