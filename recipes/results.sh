@@ -23,11 +23,11 @@ export -f run
 
 cells() {
   for seed in 0 1 2 3 4; do
-    for config in addition/lbpe copy/lbpe reverse/lbpe shift/lbpe parity/lbpe division_digit/lbpe; do echo "$config $seed"; done
+    for config in addition/lbpe copy/lbpe reverse/lbpe shift/lbpe parity/lbpe; do echo "$config $seed"; done
   done
   for seed in 0 1 2; do echo "addition_unequal/lbpe $seed"; done
   for name in lbpe_no_hint rope alibi t5 none learned; do echo "addition/$name 0"; done
-  echo "parity_no_cot/lbpe 0"
+  for config in division_digit/lbpe parity_no_cot/lbpe; do echo "$config 0"; done
 }
 
 mkdir -p runs/{addition,copy,reverse,shift,parity,addition_unequal,division_digit,parity_no_cot}

@@ -99,6 +99,7 @@ def render_card(
         scale_hint=result.scale_hint,
         rows=[_row(score, result) for score in result.lengths],
         table=markdown_table([result, *others], threshold=threshold).strip() if others else None,
+        sizes=_sizes(result, others),
         heads=_heads(result.relations),
         glossary=_glossary(result.relations),
         limits=_limits(result, threshold),
@@ -222,6 +223,18 @@ def _row(score: LengthResult, result: Result) -> dict[str, Any]:
         "high": percent(score.ci_high),
         "mode": METHODS[score.mode],
     }
+
+
+def _sizes(result: Result, others: list[Result]) -> str | None:
+    """A sentence where models of other sizes stand in the table beside this one."""
+    told = {
+        f"{variant_name(other.position_embedding, other.scale_hint)} {other.parameters:,}"
+        for other in others
+        if abs(other.parameters - result.parameters) > 0.1 * result.parameters
+    }
+    if not told:
+        return None
+    return f"This model has {result.parameters:,} parameters; of another size are {', '.join(sorted(told))}."
 
 
 def _heads(relations: list | None) -> list[dict[str, Any]]:

@@ -2,14 +2,14 @@
 
 import re
 
-_EQUATION = re.compile(r"(i - j|i \+ j|j) = (.+)")
+_EQUATION = re.compile(r"(i - j|i - 2j|i \+ j|j) = (.+)")
 _SEGMENT = re.compile(r"offset\(i\) - offset\(j\) = (-?\d+) in segment (\d+)")
 
 
 def in_words(relation: str) -> str:
     """What a query reads under a relation, such as 'the token n places back' for 'i - j = n'.
 
-    A relation of another form stands for itself: 'the token j with 2i - j = 0'.
+    A relation of another form stands for itself: 'the token j with 2i + j = 9'.
     """
     if relation == "other":
         return "whatever no single relation names"
@@ -26,6 +26,8 @@ def in_words(relation: str) -> str:
     left, right = match.groups()
     if left == "j":
         return "the token in front of the prompt" if right == "0" else f"the token at position {right}"
+    if left == "i - 2j":
+        return f"the token whose position, doubled and with {right} added, is the query's own"
     if left == "i + j":
         return f"the token at position {right} minus the query's own: mirrored"
     if right in ("0", "1"):

@@ -149,7 +149,10 @@ def test_optional_parts_appear_only_when_given():
     full = render_card(result, figure="curve.svg", comparison=others)
     assert "](curve.svg)" in full and markdown_table([result, *others]).strip() in full
     assert "2510.04130" in full
-    assert "\n\n\n" not in bare and "\n\n\n" not in full
+    assert "of another size" not in full
+    sized = render_card(result, comparison=[make_result("rope", parameters=100_000), *others[1:]])
+    assert "This model has 412,345 parameters; of another size are RoPE 100,000." in sized
+    assert all("\n\n\n" not in text for text in (bare, full, sized))
 
 
 def code_of(text):

@@ -17,7 +17,8 @@ from hf_lengthgen.model.relation import LinearRelation
         ("offset(i) - offset(j) = -1 in segment 0", "in operand 0, the token one place after the query's own offset"),
         ("offset(i) - offset(j) = 2 in segment 0", "in operand 0, the token 2 places before the query's own offset"),
         ("other", "whatever no single relation names"),
-        ("i - 2j = 0", "the token j with i - 2j = 0"),
+        ("i - 2j = n - 3", "the token whose position, doubled and with n - 3 added, is the query's own"),
+        ("2i + j = 9", "the token j with 2i + j = 9"),
     ],
 )
 def test_relations_in_words(relation, words):
