@@ -192,8 +192,9 @@ def _train(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     from .training.run import run
 
     result = run(config, command)
-    if result is not None:
-        print(_table(result.lengths))
+    for label, one in (result if isinstance(result, dict) else {None: result}).items():
+        if one is not None:
+            print(_table(one.lengths) if label is None else f"{label}\n{_table(one.lengths)}\n")
 
 
 def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
@@ -201,17 +202,14 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
 
     lengths = convert(chosen.lengths, list, "--lengths", scales=True)
     task_options = _task_options(rest)
-    from .tasks import get_task
     from .training import saving
+    from .training.mixture import part_to_evaluate
 
     folder = saving.find_model(chosen.model)
     if chosen.task is None or chosen.output:
         config, history = saving.read_training(folder)  # says clearly if it is not there
-    if chosen.task is not None:
-        task = get_task(chosen.task, **task_options)
-    else:
-        task = get_task(config.task, **(config.task_options | task_options))
     model, tokenizer = saving.load_weights(folder)
+    label, task, tokenizer, _ = part_to_evaluate(folder, tokenizer, chosen.task, task_options)
     saving.check_fits(model, tokenizer, task)
     from .evaluation.lengths import evaluate_lengths
 
@@ -231,7 +229,7 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
     if chosen.output:
         from .training.record import build_result
 
-        build_result(config, task, model, history, results, command).save(chosen.output)
+        build_result(config, task, model, history, results, command, label=label).save(chosen.output)
 
 
 def _report(chosen: argparse.Namespace, rest: list[str], command: str) -> None:

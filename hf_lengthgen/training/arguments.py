@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from .mixture import read_tasks
 from .values import convert, is_mapping, parse_yaml
 
 SCALE_HINTS = ("none", "input", "prompt")
@@ -37,6 +38,7 @@ class TrainingConfig:
     # what is learned
     task: str = _setting("addition", "name of the task (`lengthgen tasks` lists them)")
     task_options: dict = _setting({}, "options of the task, e.g. --task_options.base 2")
+    tasks: list | None = _setting(None, "several tasks for one model, e.g. [{name: copy}, {name: reverse, weight: 2}]")
     n_min: int = _setting(1, "smallest scale in training")
     n_max: int = _setting(12, "largest scale in training")
     length_weights: dict[int, float] | None = _setting(None, "how often each n, as n: weight; null: equally often")
@@ -99,6 +101,10 @@ class TrainingConfig:
     resume: bool = _setting(True, "go on from what output_dir holds; false: start over, discarding it")
     name: str | None = _setting(None, "name in result files; null: that of the YAML file, or task/embedding")
 
+    def __post_init__(self) -> None:
+        if self.tasks is not None:
+            self.tasks = read_tasks(self.tasks)
+
     def validate(self) -> None:
         """Raises ValueError unless every value is in its range."""
         for key in (
@@ -157,9 +163,22 @@ class TrainingConfig:
             raise ValueError(f"{given[0]} is for fresh rows; dataset {self.dataset!r} has its own lengths.")
         if self.early_stopping and not (self.validate_every and self.validate_lengths):
             raise ValueError("early_stopping needs validations: set validate_every and validate_lengths.")
+        self._check_mixture()
         for key in ("eval_lengths", "long_lengths", "validate_lengths"):
             good = all(all(n >= 1 for n in (s if isinstance(s, tuple) else (s,))) for s in getattr(self, key))
             self._require(key, good, "a list of scales, each at least 1")
+
+    def _check_mixture(self) -> None:
+        if self.tasks is None:
+            return
+        if self.task_options or self.task != TrainingConfig.task:
+            raise ValueError("give either task and task_options, or tasks, not both.")
+        if self.dataset is not None:
+            raise ValueError("tasks is for fresh rows; a dataset holds the rows of one task.")
+        if self.relations == "discovered":
+            raise ValueError("relations='discovered' looks at a single task; with tasks, list position_options.forms.")
+        if self.position_embedding == "coupling":
+            raise ValueError("'coupling' counts places from <bos>, where a mixture has the marks of its tasks.")
 
     def _one_of(self, key: str, allowed: tuple[str, ...]) -> None:
         value = getattr(self, key)
@@ -188,7 +207,8 @@ class TrainingConfig:
     @property
     def label(self) -> str:
         """The name under which results are filed."""
-        return self.name or f"{self.task}/{self.position_embedding}"
+        tasks = self.task if self.tasks is None else "-".join(entry["label"] for entry in self.tasks)
+        return self.name or f"{tasks}/{self.position_embedding}"
 
     @property
     def run_name(self) -> str:
@@ -217,8 +237,8 @@ class TrainingConfig:
         for key, value in values.items():
             check_key(key, where)
             clean[key] = convert(value, kinds[key], f"{where}{key}", scales=key.endswith("_lengths"))
-        config = cls(**clean)
         try:
+            config = cls(**clean)
             config.validate()
         except ValueError as error:
             raise ValueError(f"{where}{error}") from None

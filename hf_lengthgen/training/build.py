@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .arguments import TrainingConfig
+from .mixture import Part, scale_rule
 
 
 def keyed_seed(*key: Any) -> int:
@@ -24,10 +25,22 @@ def own_generator(device: torch.device | None = None) -> AbstractContextManager:
 
 
 def build_task(config: TrainingConfig) -> Any:
-    """The task. ValueError for an unknown name or option."""
+    """The only task. ValueError for an unknown name or option, and where there are several (`build_parts`)."""
     from ..tasks import get_task
 
+    if config.tasks is not None:
+        raise ValueError("this takes a single task; the setting tasks names several.")
     return get_task(config.task, **config.task_options)
+
+
+def mixed_batches(config: TrainingConfig, parts: list[Part]) -> Any:
+    """What gives the batch of every step of a run: of its only task, or of the task drawn for the step."""
+    from ..data.mixed import MixedBatches
+
+    made = {part.label: build_batches(config, part.task, part.tokenizer) for part in parts}
+    if config.tasks is None:
+        return made[None]
+    return MixedBatches(made, [entry["weight"] for entry in config.tasks], config.seed)
 
 
 def build_batches(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
@@ -58,7 +71,11 @@ def position_options(config: TrainingConfig, task: Any) -> dict[str, Any]:
 
 def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
     """A model whose weights are a function of the config alone (the caller's generator is left as it was)."""
-    from ..data.tokenizer import scale_rule_ids
+    return assemble_model(config, [Part(None, task, tokenizer, config.task_options)], tokenizer)
+
+
+def assemble_model(config: TrainingConfig, parts: list[Part], tokenizer: Any) -> Any:
+    """As `build_model`, for the parts and the tokenizer that `build_parts` gives."""
     from ..model.configuration_lengthgen import LengthGenConfig
     from ..model.modeling_lengthgen import LengthGenForCausalLM
 
@@ -70,13 +87,13 @@ def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
         intermediate_size=config.intermediate_size,
         max_position_embeddings=config.max_position_embeddings,
         position_embedding=config.position_embedding,
-        position_options=position_options(config, task),
+        position_options=position_options(config, parts[0].task),
         scale_hint=config.scale_hint,
         attention_temperature=config.attention_temperature,
         temperature_length=config.temperature_length,
         logit_scale=config.logit_scale,
-        num_scale_hints=task.hints,
-        scale_rule=scale_rule_ids(task, tokenizer),
+        num_scale_hints=parts[0].task.hints,
+        scale_rule=scale_rule(config, parts, tokenizer),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

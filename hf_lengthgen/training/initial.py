@@ -20,7 +20,8 @@ class Inherited(NamedTuple):
 def load_initial(model: Any, tokenizer: Any, source: str) -> Inherited:
     """Copies into `model` every parameter of the model `source` (folder or Hub name) that has its name and shape.
 
-    Rows of token embedding and output layer go by the token's text, since tasks have different vocabularies. A
+    Rows of token embedding and output layer go by the token's text, since tasks have different vocabularies; the marks
+    of several tasks, where the old model has none, start from its <bos>, in whose place they stand. A
     hardened LBPE model opens its gates again: the relations it uses start open, the others half shut. What does
     not fit (another position embedding, say) starts fresh.
 
@@ -67,9 +68,13 @@ def tell(inherited: Inherited, source: str) -> None:
 
 
 def _common_rows(old: Any, new: Any) -> tuple[list[int], list[int]]:
-    """Ids, in the new and in the old tokenizer, of the tokens that both have."""
-    theirs = old.get_vocab()
-    pairs = [(row, theirs[token]) for token, row in new.get_vocab().items() if token in theirs]
+    """Ids, in the new and in the old tokenizer, of the tokens that both have, and of new marks of tasks and <bos>."""
+    from ..data.mixed import task_labels, task_mark
+
+    theirs, ours = old.get_vocab(), new.get_vocab()
+    pairs = [(row, theirs[token]) for token, row in ours.items() if token in theirs]
+    marks = [task_mark(label) for label in task_labels(new)]
+    pairs += [(ours[mark], old.bos_token_id) for mark in marks if mark not in theirs]
     return [ours for ours, _ in pairs], [row for _, row in pairs]
 
 

@@ -18,13 +18,15 @@ import torch
 
 from . import checkpoints
 from .arguments import TrainingConfig
-from .build import build_batches, build_model, build_task, keyed_seed, own_generator
+from .build import assemble_model, keyed_seed, mixed_batches, own_generator
 from .environment import peak_memory_mb
 from .initial import load_initial, tell
+from .mixture import build_parts
 from .objective import Objective, answer_tokens
 from .optimizer import build_optimizer, set_learning_rate
 from .progress import History, Progress
 from .schedule import learning_rate_factor, penalty_weight
+from .sharding import Whole, WholeOfShards, check_engine, gathered, shard_on_cpu
 from .signals import StopRequest, TrainingInterrupted
 from .tracking import Tracker, check_tracker
 
@@ -66,17 +68,14 @@ def train(
     TrainingDiverged, CheckpointError (output_dir cannot be written or read), TrainingInterrupted (SIGTERM or
     Ctrl-C; the state is saved first where there is an output_dir).
     """
-    from ..data.tokenizer import build_tokenizer
-
     config.validate()
     accelerator = accelerator or make_accelerator(config)
     check_processes(config, accelerator.num_processes)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    task = build_task(config)
-    tokenizer = build_tokenizer(task)
-    batches = build_batches(config, task, tokenizer)
-    model = build_model(config, task, tokenizer)
+    parts, tokenizer = build_parts(config)
+    batches = mixed_batches(config, parts)
+    model = assemble_model(config, parts, tokenizer)
     if config.init_from is not None:
         inherited = load_initial(model, tokenizer, config.init_from)
         if progress and accelerator.is_local_main_process:
@@ -95,10 +94,17 @@ def train(
     if store is not None:
         start, history = store.restore(model, optimizer, accelerator.scaler)
         accelerator.wait_for_everyone()  # nobody prunes what another process still reads
-    objective, prepared = accelerator.prepare(Objective(model), optimizer)
-    loop = _Loop(config, accelerator, objective, prepared, model, task, tokenizer, batches, store, history)
+    if accelerator.is_fsdp2:
+        whole = WholeOfShards(model, optimizer, config, accelerator.is_main_process)
+        objective, prepared = accelerator.prepare(Objective(whole.live), whole.live_optimizer)
+        whole.push_optimizer()
+    else:
+        objective, prepared = accelerator.prepare(Objective(model), optimizer)
+        whole = Whole(model, prepared)
+    loop = _Loop(config, accelerator, objective, prepared, whole, parts, batches, store, history)
     with own_generator(accelerator.device), StopRequest() as stop, Tracker(accelerator, config) as loop.tracker:
         loop.go(start, stop, progress and accelerator.is_local_main_process, on_step)
+    whole.pull(config.steps)
     model.eval()
     return Trained(model, tokenizer, history)
 
@@ -106,17 +112,26 @@ def train(
 def make_accelerator(config: TrainingConfig) -> Any:
     """An Accelerator that lets a parameter go unused in a step, as one of a shut gate may be.
 
-    ValueError: this machine lacks the tracker or the precision of the config.
+    ValueError: this machine lacks the tracker or the precision of the config, or an engine was launched in which runs
+    have not been shown to work.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
 
     check_tracker(config.tracker)
-    return Accelerator(
+    check_engine()
+    accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         log_with=None if config.tracker == "none" else config.tracker,
         project_dir=config.output_dir,
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if accelerator.mixed_precision == "fp16" and accelerator.scaler is None:
+        raise ValueError(
+            f"mixed_precision fp16 is not for the device {accelerator.device.type!r}, where Accelerate would compute "
+            "in float32 without a word: use bf16 or no."
+        )
+    shard_on_cpu(accelerator)
+    return accelerator
 
 
 def check_processes(config: TrainingConfig, running: int) -> None:
@@ -148,10 +163,11 @@ def check_processes(config: TrainingConfig, running: int) -> None:
 class _Loop:
     """The state of one run, and its steps."""
 
-    def __init__(self, config, accelerator, objective, optimizer, model, task, tokenizer, batches, store, history):
+    def __init__(self, config, accelerator, objective, optimizer, whole, parts, batches, store, history):
         self.config, self.accelerator = config, accelerator
-        self.objective, self.optimizer, self.model = objective, optimizer, model
-        self.task, self.tokenizer, self.batches = task, tokenizer, batches
+        self.objective, self.optimizer = objective, optimizer
+        self.whole, self.model = whole, whole.model
+        self.parts, self.batches = parts, batches
         self.store, self.history = store, history
         self.solved: list = next((r["solved"] for r in reversed(history.records) if "solved" in r), [])
 
@@ -164,7 +180,11 @@ class _Loop:
                 record = self.step(step)
                 done = step + 1
                 last = done == config.steps
-                if config.validate_every and (done % config.validate_every == 0 or last):
+                validating = config.validate_every and (done % config.validate_every == 0 or last)
+                if validating or done % LOG_EVERY == 0 or last or on_step is not None:
+                    self.whole.pull(done)
+                record["open_gates"] = self.model.open_gates()
+                if validating:
                     self.validate(record)
                     bar.line(record, self.solved)
                 if "solved" in record or done % LOG_EVERY == 0 or last:
@@ -193,9 +213,11 @@ class _Loop:
         world = accelerator.num_processes
         # Dropout, random positions and the like are then functions of (seed, step, process), not of history.
         torch.manual_seed(keyed_seed(config.seed, "step", step, accelerator.process_index))
-        self.model.set_gate_noise(config.seed, step)
+        self.whole.live.set_gate_noise(config.seed, step)
         if step == round(config.settle * config.steps):
+            self.whole.pull(step)
             self.model.settle()
+            self.whole.push()
         self.objective.train()
         batch = self.batches.batch(step, rank=accelerator.process_index, world_size=world)
         batch = {key: value.to(accelerator.device) for key, value in batch.items()}
@@ -207,18 +229,15 @@ class _Loop:
 
         self.optimizer.zero_grad()
         loss = self.backward(batch, weight)
-        norm = accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)
-        overflow = accelerator.scaler is not None and not math.isfinite(float(norm))  # fp16: the scaler skips the step
-        if not (math.isfinite(loss) and (math.isfinite(float(norm)) or overflow)):
-            raise TrainingDiverged(self.diverged(step, loss, float(norm)))
+        norm = float(gathered(accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)))
+        overflow = accelerator.scaler is not None and not math.isfinite(norm)  # fp16: the scaler skips the step
+        if not (math.isfinite(loss) and (math.isfinite(norm) or overflow)):
+            raise TrainingDiverged(self.diverged(step, loss, norm))
         self.optimizer.step()
-        return {
-            "step": step + 1,
-            "loss": loss,
-            "learning_rate": config.learning_rate * factor,
-            "penalty_weight": weight,
-            "open_gates": self.model.open_gates(),
-        }
+        record = {"step": step + 1, "loss": loss, "learning_rate": config.learning_rate * factor}
+        if config.tasks is not None:
+            record["task"] = self.batches.label(step)
+        return record | {"penalty_weight": weight}
 
     def backward(self, batch: dict[str, torch.Tensor], weight: float) -> float:
         """Gradients of the whole batch, part by part. Returns its loss: cross-entropy per answer token.
@@ -254,32 +273,41 @@ class _Loop:
         return bool(last) and len(last) == patience and all(len(r["solved"]) == scales for r in last)
 
     def validate(self, record: dict[str, Any]) -> None:
-        """Quick teacher-forced exact match; adds `solved` and `exact_match` to the record."""
+        """Quick teacher-forced exact match; adds `solved` (by all tasks) and `exact_match` to the record."""
         from ..evaluation.lengths import evaluate_lengths
 
         if not self.config.validate_lengths:
             return
         self.model.eval()
-        results = evaluate_lengths(
-            self.model,
-            self.tokenizer,
-            self.task,
-            self.config.validate_lengths,
-            examples=16,
-            mode="teacher",
-            seed=self.config.eval_seed,
-            stop_at_zero=True,
-        )
-        scale = [r.n if len(r.n) > 1 else r.n[0] for r in results]
-        self.solved = [n for n, r in zip(scale, results, strict=True) if r.exact_match == 1.0]
+        record["solved"], record["exact_match"], solved = [], {}, []
+        for part in self.parts:
+            results = evaluate_lengths(
+                self.model,
+                part.tokenizer,
+                part.task,
+                self.config.validate_lengths,
+                examples=16,
+                mode="teacher",
+                seed=self.config.eval_seed,
+                stop_at_zero=True,
+            )
+            scale = [r.n if len(r.n) > 1 else r.n[0] for r in results]
+            solved.append([n for n, r in zip(scale, results, strict=True) if r.exact_match == 1.0])
+            name = "" if part.label is None else f"{part.label} "
+            record["exact_match"] |= {f"{name}{n}": r.exact_match for n, r in zip(scale, results, strict=True)}
+        self.solved = [n for n in solved[0] if all(n in others for others in solved)]
         record["solved"] = self.solved
-        record["exact_match"] = {str(n): r.exact_match for n, r in zip(scale, results, strict=True)}
 
     def save(self, done: int) -> None:
         peak = peak_memory_mb(self.accelerator.device)
         self.history.peak_memory_mb = max(peak, self.history.peak_memory_mb or 0.0) if peak else None
-        if self.store is not None and self.accelerator.is_main_process:
-            self.store.save(done, self.model, self.optimizer, self.history, self.accelerator.scaler)
+        if self.store is None:
+            return
+        self.whole.pull(done)
+        self.whole.pull_optimizer()
+        if self.accelerator.is_main_process:
+            self.store.save(done, self.model, self.whole.optimizer, self.history, self.accelerator.scaler)
+        self.whole.release_optimizer()
 
     def agree(self, wanted: bool) -> bool:
         """True in every process as soon as one wants to stop: they must leave at the same step."""

@@ -13,7 +13,8 @@ class History:
 
     records: one dict per logged step with `step` (steps done), `loss` (cross-entropy per answer token),
     `learning_rate`, `penalty_weight`, `open_gates` (None without gates) and, where the quick validation ran,
-    `solved` (scales at which every example was right) and `exact_match` ({scale: share}).
+    `solved` (scales at which every example was right) and `exact_match` ({scale: share}). A run on several tasks has
+    the step's `task`, and its `exact_match` is {task and scale: share}.
     seconds: time spent in training, over all resumptions.
     peak_memory_mb: largest memory in use, in MiB; None where it cannot be measured.
     """
@@ -25,6 +26,10 @@ class History:
     @property
     def final_loss(self) -> float | None:
         return self.records[-1]["loss"] if self.records else None
+
+    def final_loss_of(self, task: str) -> float | None:
+        """The last loss on record of a step on this task, of several; None if there is none."""
+        return next((record["loss"] for record in reversed(self.records) if record.get("task") == task), None)
 
     @property
     def steps(self) -> int:

@@ -6,13 +6,23 @@ from typing import Any
 
 from .arguments import TrainingConfig
 from .environment import hardware, peak_memory_mb, versions
+from .mixture import told
 from .progress import History
 
 
-def build_result(config: TrainingConfig, task: Any, model: Any, history: History, lengths: list, command: str) -> Any:
+def build_result(
+    config: TrainingConfig,
+    task: Any,
+    model: Any,
+    history: History,
+    lengths: list,
+    command: str,
+    label: str | None = None,
+) -> Any:
     """The `evaluation.result.Result` of a model: how it was trained, `lengths` (LengthResults), where it ran.
 
-    `history`: of its training (seconds, final loss). `command`: what to type to get the same.
+    `history`: of its training (seconds, final loss). `command`: what to type to get the same. `label`: which task, of
+    a model for several.
     """
     from ..evaluation.result import Result
 
@@ -23,10 +33,16 @@ def build_result(config: TrainingConfig, task: Any, model: Any, history: History
         "prompt": "the scale n, read off the prompt",
         "input": "the scale n, given as input",
     }
+    entry = {"name": config.task, "task_options": config.task_options}
+    name, extra = config.run_name, hint[config.scale_hint]
+    if label is not None:
+        entry = next(entry for entry in config.tasks if entry["label"] == label)
+        first_line = f"{first_line} ({told(config, label)})"
+        name, extra = f"{name}-{label}", "the task" if extra == "none" else f"{extra}; the task"
     return Result(
-        name=config.run_name,
-        task=config.task,
-        task_options=config.task_options,
+        name=name,
+        task=entry["name"],
+        task_options=entry["task_options"],
         format=first_line,
         position_embedding=config.position_embedding,
         position_options=model.config.position_options or {},
@@ -42,14 +58,14 @@ def build_result(config: TrainingConfig, task: Any, model: Any, history: History
             "metric": "exact match of the whole answer, end token included, greedy",
             "seeds": f"one run, seed {config.seed}; comparisons take the mean over all seeds",
             "checkpoint": checkpoint_text(history),
-            "extra_knowledge": hint[config.scale_hint],
+            "extra_knowledge": extra,
         },
         lengths=lengths,
         relations=model.relations() or None,
         train_seconds=history.seconds,
         eval_seconds=sum(result.seconds for result in lengths),
         peak_memory_mb=max(peaks, default=None),
-        final_loss=history.final_loss,
+        final_loss=history.final_loss if label is None else history.final_loss_of(label),
         versions=versions(),
         command=command,
         hardware=hardware(model.device),

@@ -8,6 +8,9 @@
 
 model/ is what goes to the Hub: it gets the result, the curve of accuracy versus length and the model card too.
 
+A run on several tasks has a folder tasks/<label>/ for each, with its lengths.json and result.json; model/ gets a card
+that has them all.
+
 Started again, a run goes on with the first stage that is not finished.
 """
 
@@ -16,14 +19,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import files, saving, scores
 from .arguments import TrainingConfig
-from .build import build_task
 from .checkpoints import CheckpointError, CheckpointStore, check_same_config
 from .loop import make_accelerator, train
+from .mixture import Part, build_parts, choose_part
+from .mixture_card import mixture_card
 from .progress import History
 from .record import build_result
 from .summary import relations_text, solved_example
@@ -32,15 +38,15 @@ from .summary import relations_text, solved_example
 def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> Any:
     """Trains, evaluates and writes everything to `config.output_dir` (None: runs/<name>/seed<seed>).
 
-    Returns the `evaluation.result.Result` that is also output_dir/result.json, with `command` recorded in it;
-    None in every process but the main one. Raises what `train` raises.
+    Returns the `evaluation.result.Result` that is also output_dir/result.json, with `command` recorded in it, or, with
+    several tasks, a dict of label -> Result; None in every process but the main one. Raises what `train` raises.
     """
     config.validate()
     if config.output_dir is None:
         config = dataclasses.replace(config, output_dir=f"runs/{config.label}/seed{config.seed}")
     folder = Path(config.output_dir)
-    task = build_task(config)
-    scores.planned(config, task)  # a scale that does not fit the task is found now, not after training
+    for part in build_parts(config)[0]:
+        scores.planned(config, part.task)  # a scale that does not fit a task is found now, not after training
     accelerator = make_accelerator(config)
     show = progress and accelerator.is_main_process
     if accelerator.is_main_process:
@@ -64,20 +70,56 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     saved = saving.load_model(folder / "model")
     check_same_config(saved.config.to_dict(), config, folder / "model")
     model = saved.model.to(accelerator.device)
+    labels = [None] if config.tasks is None else [entry["label"] for entry in config.tasks]
+    parts = [choose_part(config, saved.tokenizer, label) for label in labels]
+    with _refusals_told(folder):
+        results = {part.label: _evaluate(folder, saved, model, part, config, command, show) for part in parts}
+        if config.tasks is None:
+            _write(folder, results[None])
+        else:
+            files.write_text(folder / "model" / "README.md", mixture_card(config, results))
+    if show:
+        print(f"{folder / ('result.json' if config.tasks is None else 'tasks')} written.", file=sys.stderr)
+        for part in parts:
+            _show(model, part, config, results[part.label])
+    return results[None] if config.tasks is None else results
+
+
+def _evaluate(
+    folder: Path, saved: Any, model: Any, part: Part, config: TrainingConfig, command: str, show: bool
+) -> Any:
+    """The Result of one task; that of one of several is written beside its lengths.json."""
+    place = folder
+    if part.label is not None:
+        place = folder / "tasks" / part.label
+        place.mkdir(parents=True, exist_ok=True)
+        if show:
+            print(f"{part.label}:", file=sys.stderr)
     lengths = scores.evaluate_all(
         model,
-        saved.tokenizer,
-        task,
+        part.tokenizer,
+        part.task,
         config,
-        folder / "lengths.json",
+        place / "lengths.json",
         digest=files.fingerprint(folder / "model" / "model.safetensors"),
         report=_report if show else lambda result: None,
     )
-    result = build_result(config, task, model, saved.history, lengths, command)
-    _write(folder, result, show)
-    if show:
-        _show(model, saved.tokenizer, task, config, result)
+    result = build_result(config, part.task, model, saved.history, lengths, command, label=part.label)
+    if part.label is not None:
+        result.save(place / "result.json")
     return result
+
+
+@contextmanager
+def _refusals_told(folder: Path) -> Iterator[None]:
+    """A full disk, once training is over: the operating system's own sentence names no file."""
+    try:
+        yield
+    except OSError as problem:
+        raise CheckpointError(
+            f"The results cannot be written to {str(folder)!r}: {problem.strerror or problem}; the finished model is "
+            f"in {str(folder / 'model')!r}, and the same command goes on from there."
+        ) from problem
 
 
 def _finish(folder: Path, model: Any, tokenizer: Any, config: TrainingConfig, history: History) -> None:
@@ -89,13 +131,13 @@ def _finish(folder: Path, model: Any, tokenizer: Any, config: TrainingConfig, hi
 
 def _discard(folder: Path) -> None:
     """Removes what a run wrote into `folder`, and nothing else."""
-    for name in ("model", "best"):
+    for name in ("model", "best", "tasks"):
         files.remove_folder(folder / name)
     for name in ("lengths.json", "result.json"):
         (folder / name).unlink(missing_ok=True)
 
 
-def _write(folder: Path, result: Any, show: bool) -> None:
+def _write(folder: Path, result: Any) -> None:
     """Result file, curve and card; the last two only where some length was evaluated."""
     from ..evaluation.plot import plot_curves
     from ..hub.card import render_card
@@ -105,16 +147,16 @@ def _write(folder: Path, result: Any, show: bool) -> None:
         plot_curves([result], folder / "model" / "curve.svg")
         result.save(folder / "model" / "result.json")
         files.write_text(folder / "model" / "README.md", render_card(result, figure="curve.svg"))
-    if show:
-        print(f"{folder / 'result.json'} written.", file=sys.stderr)
 
 
-def _show(model: Any, tokenizer: Any, task: Any, config: TrainingConfig, result: Any) -> None:
+def _show(model: Any, part: Part, config: TrainingConfig, result: Any) -> None:
     """The relations in use and one instance well beyond the training lengths, before the user's eyes."""
     text = relations_text(result.relations)
-    if text:
+    if text and part.label in (None, config.tasks and config.tasks[0]["label"]):  # one model: once is enough
         print(f"\n{text}", file=sys.stderr)
-    print(f"\n{solved_example(model, tokenizer, task, 3 * config.n_max)}\n", file=sys.stderr, flush=True)
+    name = "" if part.label is None else f"{part.label}. "
+    example = solved_example(model, part.tokenizer, part.task, 3 * config.n_max)
+    print(f"\n{name}{example}\n", file=sys.stderr, flush=True)
 
 
 def _report(result: Any) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hf_lengthgen.data.tokenizer import build_tokenizer
 from hf_lengthgen.training.arguments import list_configs, load_training_config
-from hf_lengthgen.training.build import build_model, build_task
+from hf_lengthgen.training.build import assemble_model, build_task
+from hf_lengthgen.training.mixture import build_parts
 from hf_lengthgen.training.scores import planned
 
 ADDITION = ["lbpe", "lbpe_no_hint", "rope", "alibi", "t5", "none", "learned", "sinusoidal", "ipe"]
@@ -21,9 +21,9 @@ def test_none_is_missing():
 @pytest.mark.parametrize("name", list_configs())
 def test_builds(name):
     config = load_training_config(name)
-    task = build_task(config)
-    model = build_model(config, task, build_tokenizer(task))
-    assert planned(config, task)
+    parts, tokenizer = build_parts(config)
+    model = assemble_model(config, parts, tokenizer)
+    assert all(planned(config, part.task) for part in parts)
     assert (model.open_gates() is not None) == (config.position_embedding == "lbpe")
 
 
@@ -47,5 +47,5 @@ def test_accelerate_reads_its_configs():
 
     folder = Path(__file__).parents[2] / "recipes" / "accelerate_configs"
     processes = {path.stem: load_config_from_file(str(path)).num_processes for path in folder.glob("*.yaml")}
-    assert processes == {"cpu": 1, "single_gpu": 1, "ddp": 2}
+    assert processes == {"cpu": 1, "single_gpu": 1, "ddp": 2, "fsdp2": 2}
     assert yaml.safe_load((folder / "cpu.yaml").read_text())["use_cpu"] is True

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
 
 from hf_lengthgen.training.loop import TrainingDiverged, check_processes, train
 from hf_lengthgen.training.signals import TrainingInterrupted
@@ -212,33 +214,67 @@ def test_process_numbers_are_checked(monkeypatch):
         check_processes(tiny(), 1)
 
 
-def test_two_processes_are_one(tmp_path):
-    """Through Accelerate, with groups of different scale: the same run to float tolerance."""
-    settings = TINY | {"task": "addition", "groups": 2, "penalty_warmup": 0.1, "num_processes": 2}
+@pytest.mark.parametrize("engine", ["ddp", pytest.param("fsdp2", marks=pytest.mark.slow)])
+def test_two_processes_are_one(tmp_path, engine):
+    """Through Accelerate, with groups of different scale, stopped and resumed, gates settled on the way: the same run
+    to float tolerance."""
+    settings = TINY | {"task": "addition", "groups": 2, "penalty_warmup": 0.1, "num_processes": 2, "settle": 0.75}
+    settings |= {"gradient_accumulation_steps": 2, "validate_every": 4, "validate_lengths": [2]}
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(f"""
         import os, torch
+        from torch.distributed.tensor import DTensor
         from hf_lengthgen.training.arguments import TrainingConfig
-        from hf_lengthgen.training.loop import train
-        config = TrainingConfig.from_dict({settings | {"output_dir": str(tmp_path / "out")}!r})
-        model, _, history = train(config, progress=False)
-        torch.save([dict(model.named_parameters()), history.final_loss], r"{tmp_path}/" + os.environ["RANK"])
+        from hf_lengthgen.training.loop import make_accelerator, train
+
+        def done(name, config, **options):
+            accelerator = make_accelerator(config)
+            model, _, history = train(config, accelerator=accelerator, progress=False, **options)
+            sharded = any(isinstance(p, DTensor) for p in accelerator._models[0].parameters())
+            found = [dict(model.named_parameters()), history.records, sharded]
+            torch.save(found, r"{tmp_path}/" + name + os.environ["RANK"])
+
+        settings = {settings!r}
+        done("whole", TrainingConfig.from_dict(settings | dict(output_dir=r"{tmp_path}/whole")))
+        stopped = TrainingConfig.from_dict(settings | dict(output_dir=r"{tmp_path}/out"))
+        def stop(step, model):
+            if step == 5:
+                raise InterruptedError
+        try:
+            done("stopped", stopped, on_step=stop)
+        except InterruptedError:
+            done("resumed", stopped)
     """)
     )
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
-    command += [str(ROOT / "recipes/accelerate_configs/ddp.yaml"), "--main_process_port", "0", str(script)]
+    command += [str(ROOT / f"recipes/accelerate_configs/{engine}.yaml"), "--main_process_port", "0", str(script)]
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=240)
     one, _, history = run(tiny(**settings | {"num_processes": 1}))
     for rank in "01":
-        parameters, loss = torch.load(tmp_path / rank, weights_only=False)
-        assert loss == pytest.approx(history.final_loss, rel=1e-5)
+        parameters, records, sharded = torch.load(tmp_path / f"whole{rank}", weights_only=False)
+        assert sharded == (engine == "fsdp2")
+        assert [r["loss"] for r in records] == pytest.approx([r["loss"] for r in history.records], rel=1e-5)
+        for key in ("open_gates", "exact_match"):
+            assert [r[key] for r in records] == [r[key] for r in history.records]
         for name, parameter in one.named_parameters():
             torch.testing.assert_close(parameters[name], parameter, rtol=1e-4, atol=1e-5)
-    # The checkpoint, written by one of the two, is the whole state: one process goes on from it.
+        again = torch.load(tmp_path / f"resumed{rank}", weights_only=False)[0]
+        assert_identical({k: v.detach() for k, v in again.items()}, {k: v.detach() for k, v in parameters.items()})
+    # A checkpoint, written by one of the two, is the whole state: one process goes on from it.
+    shutil.rmtree(tmp_path / "out" / "checkpoints" / "step-00000008")
+    assert (tmp_path / "out" / "checkpoints" / "step-00000006").is_dir()
     resumed = run(tiny(**settings | {"num_processes": 1, "output_dir": str(tmp_path / "out")}))
-    assert_identical(weights(resumed.model), {k: v.detach() for k, v in parameters.items()})
+    for name, parameter in resumed.model.named_parameters():
+        torch.testing.assert_close(parameters[name], parameter, rtol=1e-4, atol=1e-5)
+    for name in ("model", "optimizer"):
+        held, other = (
+            load_file(tmp_path / run / f"checkpoints/step-00000008/{name}.safetensors") for run in ("out", "whole")
+        )
+        assert held.keys() == other.keys()
+        for key, tensor in held.items():
+            torch.testing.assert_close(other[key], tensor, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{}, {"position_embedding": "rope", "scale_hint": "none", "groups": 4}])
@@ -258,20 +294,66 @@ def test_recomputed_activations_change_nothing(reference):
     assert all(torch.allclose(again[name], reference[name], atol=1e-6) for name in reference)
 
 
-def test_bfloat16_learns_with_weights_in_float32():
+@pytest.fixture
+def one_precision():
+    """One precision a process, says Accelerate."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_bfloat16_learns_with_weights_in_float32(one_precision):
     config = tiny(steps=150, hidden_size=32, batch_size=32, learning_rate=1e-2, warmup_steps=10, mixed_precision="bf16")
-    AcceleratorState._reset_state(reset_partial_state=True)  # one precision a process, says Accelerate
-    try:
-        trained = run(config)
-        close = run(tiny(mixed_precision="bf16")).history.final_loss
-    finally:
-        AcceleratorState._reset_state(reset_partial_state=True)
+    trained = run(config)
+    close = run(tiny(mixed_precision="bf16")).history.final_loss
+    AcceleratorState._reset_state(reset_partial_state=True)
     assert {parameter.dtype for parameter in trained.model.parameters()} == {torch.float32}
     records = trained.history.records
     assert np.mean([record["loss"] for record in records[-3:]]) < 0.5 * records[0]["loss"]
     exact = run(tiny()).history.final_loss
     assert close != exact
     assert close == pytest.approx(exact, rel=0.05)
+
+
+def test_float16_needs_a_device_that_has_it(one_precision):
+    with pytest.raises(ValueError, match="mixed_precision fp16 is not for the device 'cpu'.*use bf16 or no"):
+        run(tiny(mixed_precision="fp16"))
+
+
+def test_float16_scales_gradients_skips_overflows_and_resumes(tmp_path, one_precision):
+    """Accelerate leaves float16 to GPUs; torch's own scaler and autocast run on CPUs as well."""
+
+    def half():
+        accelerator = Accelerator(mixed_precision="fp16", cpu=True)
+        accelerator.native_amp = True
+        # So large a scale that the first steps overflow, and grows again after three good ones.
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=3)
+        return accelerator
+
+    scales, logits = [], set()
+
+    def watch(done, model):
+        scales.append(accelerator.scaler.get_scale())
+        model.lm_head.register_forward_hook(lambda module, inputs, output: logits.add(output.dtype))
+
+    settings = {"steps": 60, "hidden_size": 32, "batch_size": 32, "learning_rate": 1e-2, "warmup_steps": 10}
+    accelerator = half()
+    trained = run(
+        tiny(**settings, output_dir=tmp_path, save_every=30, keep_checkpoints=9), accelerator=accelerator, on_step=watch
+    )
+    assert torch.float16 in logits
+    assert {parameter.dtype for parameter in trained.model.parameters()} == {torch.float32}
+    assert scales[0] == 2.0**39  # an overflow: the scale is halved, the step is not made
+    assert any(later > earlier for earlier, later in zip(scales, scales[1:], strict=False))
+    records = trained.history.records
+    assert records[-1]["loss"] < 0.9 * records[0]["loss"]
+    shutil.rmtree(tmp_path / "checkpoints" / "step-00000060")
+    accelerator, first, scales = half(), scales, []
+    again = run(
+        tiny(**settings, output_dir=tmp_path, save_every=30, keep_checkpoints=9), accelerator=accelerator, on_step=watch
+    )
+    assert scales == first[30:]
+    assert_identical(weights(again.model), weights(trained.model))
 
 
 def test_early_stopping_and_no_more_steps_when_resumed(tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -116,6 +117,21 @@ def test_misfits_are_told_before_training(tmp_path, trained_steps):
     with pytest.raises(CheckpointError, match="cannot be written"):
         run(tiny(output_dir=tmp_path / "file"), progress=False)
     assert trained_steps == []
+
+
+def test_a_full_disk_after_training_is_told_and_nothing_is_trained_again(tmp_path, trained_steps, monkeypatch):
+    def full(self, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Result, "save", full)
+        with pytest.raises(
+            CheckpointError, match="results cannot be written to .*: No space left on device; the finish"
+        ):
+            run(tiny(output_dir=tmp_path), progress=False)
+    assert not (tmp_path / "result.json").exists()
+    assert run(tiny(output_dir=tmp_path), progress=False) == Result.load(tmp_path / "result.json")
+    assert trained_steps == [8]
 
 
 def test_progress_is_told_line_by_line(tmp_path, capsys):
