@@ -36,11 +36,12 @@ def positions_table() -> list[list[str]]:
 
 def positions_markdown() -> str:
     """The page docs/positions.md: the capability table, and what each embedding is."""
+    from .evaluation.markdown import markdown
     from .model.position_registry import get_position_embedding, list_position_embeddings
 
     head, *rows = positions_table()
-    lines = [POSITIONS_HEAD, "| " + " | ".join(head) + " |", "| --- |" + " :-: |" * (len(head) - 1)]
-    lines += [f"| `{row[0]}` | " + " | ".join(row[1:]) + " |" for row in rows]
+    table = markdown(head, [[f"`{name}`", *cells] for name, *cells in rows], others=":-:")
+    lines = [POSITIONS_HEAD, table.removesuffix("\n")]
     for name in list_position_embeddings():
         doc = inspect.cleandoc(get_position_embedding(name).__doc__ or "")
         lines += ["", f"## {name}", "", "```text", doc, "```"]

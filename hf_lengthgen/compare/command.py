@@ -115,14 +115,21 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 
 
 def listing(grid: Any, layout: Any, jobs: int | None) -> str:
-    """Per task the variants with finished and all cells; then the sums, and a rough time."""
+    """Per task the variants with finished and all cells; then the sums, and a rough time.
+
+    Raises:
+        ValueError: a damaged result file.
+    """
     from .devices import usable_cores
     from .estimate import Estimate, duration, wall_seconds
+    from .layout import changed_setting
 
-    finished = {}
+    finished, stale = {}, 0
     for cell in grid.cells:
         result = layout.finished(cell, check=False)
-        if result is not None:
+        if result is not None and changed_setting(cell, result):
+            stale += 1
+        elif result is not None:
             finished[cell] = wall_seconds(result)
     estimate = Estimate(finished)
     lines = []
@@ -143,4 +150,7 @@ def listing(grid: Any, layout: Any, jobs: int | None) -> str:
         f"{len(grid.cells)} cells, {len(finished)} finished, {len(left)} left: about {duration(total)} of one core, "
         f"{duration(total / slots)} with {slots} at a time."
     )
+    if stale:
+        have, them = ("has a result that was", "it") if stale == 1 else ("have results that were", "them")
+        lines.append(f"{stale} of them {have} made under other settings; --redo runs {them} again.")
     return "\n".join(lines)

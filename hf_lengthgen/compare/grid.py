@@ -35,14 +35,14 @@ from ..data.encode import SPECIAL_TOKENS
 from ..tasks import Task, get_task
 from ..tasks.task import nearest
 from ..training.arguments import TrainingConfig, apply_overrides, check_key, parse_overrides
-from ..training.values import parse_yaml
+from ..training.values import convert, parse_yaml
 
 FROM_TASK = "from_task"
 _TOP = ("name", "base", "tasks", "variants", "seeds", "extra_seeds")
 _TASK = ("name", "variants")
 _VARIANT = ("name", "label", "only", "except")
 # Settings that the comparison itself decides.
-_OWN = ("name", "seed", "output_dir", "resume", "threads", "num_processes")
+_OWN = ("name", "seed", "output_dir", "resume", "threads", "num_processes", "tasks")
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ def _seeds(value: Any, where: str) -> list[int]:
 
 
 def _check_known(name: Any, known: Iterable[str], where: str, what: str) -> None:
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"{where}: there is no {what} {str(name)!r}; {nearest(str(name), list(known))}.")
 
 
@@ -307,7 +307,8 @@ def _filled(values: dict[str, Any], where: str) -> Any:
     if not isinstance(options, dict) or FROM_TASK not in [v for v in options.values() if isinstance(v, str)]:
         return options
     try:
-        task = get_task(values["task"], **(values.get("task_options") or {}))
+        name = convert(values["task"], str, "task")
+        task = get_task(name, **convert(values.get("task_options"), dict, "task_options"))
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     filled = {}

@@ -117,11 +117,15 @@ class Job:
 
 
 def discard(cell: Cell, layout: Layout) -> None:
-    """Forget a cell: its result and what its run has left."""
-    layout.result(cell).unlink(missing_ok=True)
-    remove_folder(layout.work(cell))
-    for ending in (".yaml", ".seconds", ".log"):
-        layout.work(cell, ending).unlink(missing_ok=True)
+    """Forget a cell: its result and what its run has left, all but the log. `CellBusy` if another process has it."""
+    log = layout.work(cell, ".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "ab") as file:
+        _lock(file)  # the log stays, since a new one would be a second lock
+        layout.result(cell).unlink(missing_ok=True)
+        remove_folder(layout.work(cell))
+        for ending in (".yaml", ".seconds"):
+            layout.work(cell, ending).unlink(missing_ok=True)
 
 
 def last_line(path: Path) -> str:

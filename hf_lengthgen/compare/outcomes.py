@@ -11,7 +11,7 @@ from statistics import fmean, median_low
 from ..evaluation.curves import Curve, Point, make_curves, point_at
 from ..evaluation.labels import variant_name
 from ..evaluation.result import Result
-from ..evaluation.statistics import effective_length, extrapolation_area
+from ..evaluation.statistics import extrapolation_area
 from ..tasks import get_task
 from .grid import Cell, Grid
 from .layout import Layout, changed_setting
@@ -50,7 +50,7 @@ class Pair:
 
     def reaches(self, threshold: float) -> list[int]:
         """The effective length of every finished run."""
-        return [effective_length(result.lengths, threshold) for result in self.results]
+        return self.curve.reaches(threshold) if self.curve is not None else []
 
     def reach(self, threshold: float) -> int | None:
         """The lower median of them, which is one of them; None without results."""

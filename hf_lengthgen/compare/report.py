@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from ..evaluation.scale import scale_text
 from ..tasks import get_task
 from ..training.files import write_text
 from . import html, tables
@@ -134,7 +135,7 @@ def _summary(outcomes: Outcomes) -> str:
 
 
 def _largest_note(outcomes: Outcomes) -> str:
-    largest = {"x".join(map(str, outcomes.scales(task)[-1])) for task in outcomes.grid.tasks}
+    largest = {scale_text(outcomes.scales(task)[-1]) for task in outcomes.grid.tasks}
     return (
         f"At n = {' or '.join(sorted(largest))}: mean exact match in % over all seeds, with the lowest and highest "
         f"in parentheses where they differ. A run that had solved nothing at a shorter length was not tested here "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..evaluation.report import percent
 from ..evaluation.result import Result
-from ..evaluation.scale import scale_text
+from ..evaluation.scale import percent, scale_text
 from ..training.signals import StopRequest
 from .estimate import Estimate, duration, wall_seconds
 from .grid import Cell
@@ -53,7 +53,7 @@ class Outcome:
 def check_finished(cells: Sequence[Cell], layout: Layout, *, redo: bool = False) -> None:
     """Compare what earlier calls have left with the settings of now.
 
-    redo: what was made under other settings is discarded.
+    redo: what was made under other settings is discarded, unless another process is at work on it.
 
     Raises:
         ValueError: something was, and `redo` is False; the message names cell, setting and both values.
@@ -61,14 +61,20 @@ def check_finished(cells: Sequence[Cell], layout: Layout, *, redo: bool = False)
     for cell in cells:
         if redo and layout.result(cell).is_file():
             if changed_setting(cell, Result.load(layout.result(cell))):
-                discard(cell, layout)
+                _discard(cell, layout)
         elif layout.finished(cell) is None and (changed := layout.started(cell)):
             if not redo:
                 raise ValueError(
                     f"{layout.work(cell)} holds an unfinished run with other settings: {changed}. Use --redo to start "
                     f"such cells over."
                 )
-            discard(cell, layout)
+            _discard(cell, layout)
+
+
+def _discard(cell: Cell, layout: Layout) -> None:
+    """Discard a cell that nobody is at work on; `run_cells` passes over the others and says so."""
+    with contextlib.suppress(CellBusy):
+        discard(cell, layout)
 
 
 def run_cells(

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..evaluation.curves import point_at
-from ..evaluation.report import curves_table, percent
+from ..evaluation.markdown import markdown
+from ..evaluation.report import curves_table
 from ..evaluation.result import FAIRNESS
-from ..evaluation.scale import scale_text
+from ..evaluation.scale import percent, scale_text
 from ..evaluation.statistics import THRESHOLDS, bootstrap
 from .estimate import duration, wall_seconds
 from .outcomes import Outcomes, Pair
@@ -219,13 +220,6 @@ def summary_csv(outcomes: Outcomes) -> str:
                     row |= {name + end: round(value, 6) for end, value in ends}
         writer.writerow(row)
     return file.getvalue()
-
-
-def markdown(head: list[str], rows: list[tuple[str, ...]], left: int = 1) -> str:
-    """A table whose first `left` columns are aligned left, the others right."""
-    align = ["---"] * left + ["---:"] * (len(head) - left)
-    lines = [head, align, *([text.replace("|", "\\|") for text in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> str:

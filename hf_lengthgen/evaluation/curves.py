@@ -65,6 +65,10 @@ class Curve:
         """Any of the runs: what they have in common can be read there."""
         return self.results[0]
 
+    def reaches(self, threshold: float = 0.99) -> list[int]:
+        """The effective length of every run."""
+        return [effective_length(result.lengths, threshold) for result in self.results]
+
     def reach(self, threshold: float = 0.99) -> int:
         """`effective_length` of the mean over the runs; a point that lacks runs ends it."""
         scored = [point for point in self.points if not point.missing]
@@ -80,7 +84,7 @@ def make_curves(results: Iterable[Result]) -> list[Curve]:
 
     Raises:
         ValueError: no results; two runs of a variant with one seed; runs of a variant that differ in training
-            lengths, steps or batch size.
+            lengths, steps, batch size or the number of scale hints.
     """
     groups: dict[tuple, list[Result]] = defaultdict(list)
     for result in results:
@@ -121,6 +125,10 @@ def _check(group: list[Result]) -> None:
         values = sorted({getattr(result, key) for result in group})
         if len(values) > 1:
             raise ValueError(f"runs of {name} differ in {key} ({values[0]} and {values[1]}): they cannot be averaged.")
+    hints = sorted({len(score.n) for result in group for score in result.lengths})
+    if len(hints) > 1:
+        counts = " and ".join(map(str, hints))
+        raise ValueError(f"runs of {name} differ in the number of scale hints ({counts}): they cannot be averaged.")
     seeds = sorted(result.seed for result in group)
     for seed in seeds:
         if seeds.count(seed) > 1:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .report import percent
+from .curves import Curve
+from .markdown import markdown
+from .scale import percent
 from .statistics import Scored
 
 
@@ -54,12 +56,23 @@ def length_grid(results: Iterable[Scored]) -> LengthGrid:
     return LengthGrid(rows, columns, tuple(tuple(found.get((n0, n1)) for n1 in columns) for n0 in rows))
 
 
+def curve_grid(curve: Curve) -> LengthGrid | None:
+    """The grid of a variant's means over its seeds; None unless it was tested, by all its runs, at all pairs of at
+    least two first and two second hints. Single pairs say more in a row than in a grid full of holes."""
+    points = [point for point in curve.points if not point.missing]
+    rows, columns = ({point.n[axis : axis + 1] for point in points} for axis in (0, 1))
+    if any(len(point.n) != 2 for point in points) or min(len(rows), len(columns)) < 2:
+        return None
+    return length_grid(points) if len(points) == len(rows) * len(columns) else None
+
+
 def grid_table(grid: LengthGrid) -> str:
     """A Markdown table in percent: the first hint down, the second across; "–" where not tested."""
-    lines = [["n0 \\ n1", *map(str, grid.columns)], ["---:"] * (len(grid.columns) + 1)]
-    for n0, values in zip(grid.rows, grid.values, strict=True):
-        lines.append([str(n0), *("–" if value is None else percent(value) for value in values)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    rows = [
+        [str(n0), *("–" if value is None else percent(value) for value in values)]
+        for n0, values in zip(grid.rows, grid.values, strict=True)
+    ]
+    return markdown(["n0 \\ n1", *map(str, grid.columns)], rows, left=0)
 
 
 def grid_figure(grid: LengthGrid, n_max: int | None = None, title: str = "") -> Any:

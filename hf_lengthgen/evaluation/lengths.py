@@ -68,14 +68,14 @@ def evaluate_lengths(
             as it is there.
         stop_at_zero: stop after the first length at which nothing is right.
         details: in mode "generate", decode wrong answers to their end too, which takes longer, and report token
-            accuracy, final answers and steps.
+            accuracy, final answers and steps; an error in mode "teacher".
 
     Returns:
         One LengthResult per length, in the given order; fewer after a stop.
 
     Raises:
         ValueError: an empty list of lengths, a length that is repeated or not made of integers >= 1, examples
-            or batch_size below 1, an unknown mode, a negative seed.
+            or batch_size below 1, an unknown mode, a negative seed, details of a mode that writes no answers.
     """
     scales = _scales(task, lengths)
     for key, value, least in (("examples", examples, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
@@ -84,6 +84,8 @@ def evaluate_lengths(
             raise ValueError(f"{key} must be an integer >= {least}, got {value!r}.")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}.")
+    if details and mode != "generate":
+        raise ValueError(f"details are of answers as the model writes them: they go with mode generate, not {mode}.")
     if hard is not None and hard != task.options.get("hard", hard):
         task = type(task)(**{**task.options, "hard": hard})
 
@@ -135,7 +137,6 @@ def _evaluate_scale(
     correct = right = total = 0
     errors = np.zeros(ERROR_BINS, dtype=np.int64)
     texts: list[str | None] = []
-    details = details and mode == "generate"
     bar.set_description(f"n = {scale_text(scale)}")
     for first in range(0, examples, size):
         part = slice(first, first + size)

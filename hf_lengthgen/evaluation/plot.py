@@ -8,6 +8,7 @@ from typing import Any
 
 from .curves import Curve, Point, make_curves
 from .labels import NAMES
+from .length_grid import curve_grid, grid_figure
 from .result import Result
 
 FORMATS = (".svg", ".png")
@@ -27,7 +28,8 @@ _INK, _FAINT = "#222222", "#DDDDDD"
 def plot_curves(
     results: Iterable[Result | Curve], path: str | os.PathLike, title: str | None = None, threshold: float = 0.99
 ) -> Path:
-    """Draw `curves_figure` and write it with `save_figure`.
+    """Draw `curves_figure` and write it with `save_figure`; of a single variant that was tested at all pairs of two
+    hints (`curve_grid`), draw `grid_figure`.
 
     Returns:
         The path.
@@ -36,6 +38,13 @@ def plot_curves(
         ValueError: what these two refuse.
     """
     check_format(path)  # before anything is drawn
+    results = list(results)
+    curves = results if all(isinstance(result, Curve) for result in results) else make_curves(results)
+    grid = curve_grid(curves[0]) if len(curves) == 1 else None
+    if grid is not None:
+        first = curves[0].first
+        default = f"{first.task}, {curves[0].label}: exact match in %, trained on n = {first.n_min}–{first.n_max}"
+        return save_figure(grid_figure(grid, first.n_max, default if title is None else title), path)
     return save_figure(curves_figure(results, title, threshold), path)
 
 

@@ -5,18 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .curves import Curve, Point, make_curves
+from .length_grid import curve_grid, grid_table
+from .markdown import markdown
 from .result import Result
-from .scale import scale_text
+from .scale import percent, scale_text
 
 SPREADS = {"t": "± half the 95% t-interval", "range": "(lowest–highest)"}
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """0.4213 -> "42.1". Only exactly 0 and 1 are written as 0 and 100: 0.9999 is "99.9", 0.0001 is "0.1"."""
-    if share in (0, 1):
-        return f"{100 * share:.0f}"
-    step = 10**-digits
-    return f"{min(max(100 * share, step), 100 - step):.{digits}f}"
 
 
 def load_results(paths: Iterable[str | os.PathLike]) -> list[Result]:
@@ -45,6 +39,8 @@ def replace_table(path: str | os.PathLike, name: str, table: str) -> None:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} cannot be read: it is no text (UTF-8).") from None
     start, end = f"<!-- table: {name} -->\n", "<!-- /table -->"
     before, mark, after = text.partition(start)
     inside, closing, rest = after.partition(end)
@@ -59,7 +55,7 @@ def markdown_table(
     results: Iterable[Result], lengths: Sequence[int | Sequence[int]] | None = None, threshold: float = 0.99
 ) -> str:
     """Rows are variants, farthest reach first, columns are lengths; below it, a line that says what the
-    numbers are.
+    numbers are. A variant that was tested at all pairs of some first and second hints has a grid of its own below.
 
     A cell is the mean exact match in percent over the seeds, with ± half the 95% t-interval where there is
     more than one seed and they differ. "–": not tested. "*": some seed was not tested here because it had
@@ -68,13 +64,20 @@ def markdown_table(
     Args:
         results: any number of tasks, embeddings and seeds.
         lengths: the columns; by default every tested length.
-        threshold: share that counts as solved in the column "solved to".
+        threshold: share that counts as solved in the last column, "solved to" or, with several seeds, "mean solved to".
 
     Raises:
         ValueError: what `make_curves` refuses, or a length that no result has.
     """
     curves = sorted(make_curves(results), key=lambda curve: curve.first.task)  # stable: by reach within a task
-    return curves_table(curves, lengths, threshold)
+    parts = [curves_table(curves, lengths, threshold)]
+    many = len({curve.first.task for curve in curves}) > 1
+    for curve in curves:
+        grid = curve_grid(curve) if lengths is None else None
+        if grid is not None:
+            name = f"{curve.first.task}, {curve.label}" if many else curve.label
+            parts.append(f"{name}, first hint down, second across:\n\n{grid_table(grid)}")
+    return "\n".join(parts)
 
 
 def curves_table(
@@ -103,22 +106,29 @@ def curves_table(
                 known = ", ".join(map(scale_text, sorted(tested)))
                 raise ValueError(f"no result has the length {scale_text(column)}; tested are {known or 'none'}.")
     many = len({curve.first.task for curve in curves}) > 1
-    head = [*(["task"] if many else []), "variant", "seeds", *map(scale_text, columns), "solved to"]
-    align = [*(["---"] if many else []), "---", *["---:"] * (len(columns) + 2)]
+    head = [*(["task"] if many else []), "variant", "seeds", *map(scale_text, columns), _reach_head(curves)]
     rows = [_row(curve, columns, threshold, many, spread) for curve in curves]
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in (head, align, *rows))
-    return f"{table}\n\n{_caption(curves, columns, threshold, spread)}\n"
+    return f"{markdown(head, rows, left=2 if many else 1)}\n{_caption(curves, columns, threshold, spread)}\n"
 
 
 def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: bool, spread: str) -> list[str]:
     at = {point.n: point for point in curve.points}
     return [
         *([curve.first.task] if many else []),
-        curve.label.replace("|", "\\|"),
+        curve.label,
         str(len(curve.results)),
         *(point_text(at.get(column), spread) for column in columns),
         _reach(curve.reach(threshold), curve.first.n_max),
     ]
+
+
+def _several(curves: Sequence[Curve]) -> bool:
+    """Whether some variant has several seeds, so that its row holds means."""
+    return any(len(curve.results) > 1 for curve in curves)
+
+
+def _reach_head(curves: Sequence[Curve]) -> str:
+    return "mean solved to" if _several(curves) else "solved to"
 
 
 def _reach(reach: int, n_max: int) -> str:
@@ -146,13 +156,16 @@ def point_text(point: Point | None, spread: str = "t") -> str:
 def _caption(curves: Sequence[Curve], columns: list[tuple[int, ...]], threshold: float, kind: str) -> str:
     ranges = sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
     trained = " or ".join(f"{low}..{high}" for low, high in ranges)
-    several = any(len(curve.results) > 1 for curve in curves)
+    several = _several(curves)
     shown = [point for curve in curves for point in curve.points if point.n in columns and point.modes]
     spread = f", mean over seeds {SPREADS[kind]}" if several else ""
+    solved = f"every tested length has at least {100 * threshold:g}%"
+    if several:
+        solved = f"the mean is at least {100 * threshold:g}% at every tested length"
     parts = [
         f"Exact match in % of the whole answer{spread}.",
         f"Trained on n = {trained}.",
-        f'"Solved to": the largest length up to which every tested length has at least {100 * threshold:g}%.',
+        f'"{_reach_head(curves).capitalize()}": the largest length up to which {solved}.',
     ]
     if any(point.stopped for point in shown):
         parts.append("*: a seed that had solved nothing at a shorter length was not tested here and counts as 0.")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from .. import strict_json
 from .fields import build, check_types
 from .length_result import LengthResult
 
@@ -146,11 +147,11 @@ class Result:
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} cannot be read as a result file: {error}.") from None
         try:
-            data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+            data = strict_json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is not a result file: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{path} is not a result file: {error}.") from None
         return cls.from_dict(data, str(path))
 
     def _check(self) -> None:
@@ -193,15 +194,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return value.item()
     return value
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"it holds {text}, which is not a number.")
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice in one object.")
-    return data

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 
-from ..evaluation.curves import make_curves
+from ..evaluation.curves import Curve, make_curves
 from ..evaluation.labels import variant_name
+from ..evaluation.markdown import markdown
 from ..tasks import get_task
 from .predict import UNBOUNDED, Prediction
 
@@ -21,7 +24,7 @@ class Agreement:
     Attributes:
         length, threshold: effective length at this exact match, compared with `length`.
         table: variant -> counts of "both", "predicted only", "measured only", "neither", "no prediction".
-        exceptions: (task, variant, what was predicted, measured reach) where the sides differ.
+        exceptions: (task, variant, what was predicted, measured effective length) where the sides differ.
         unmeasured: predictions without a result, or whose result stops short of `length` without having failed.
     """
 
@@ -40,13 +43,11 @@ class Agreement:
 
     def markdown(self) -> str:
         """A table, the share, and the exceptions."""
-        head = ["variant", *OUTCOMES]
         rows = [[name, *(str(row[key]) for key in OUTCOMES)] for name, row in sorted(self.table.items())]
         total = ["all", *(str(sum(row[key] for row in self.table.values())) for key in OUTCOMES)]
-        lines = [head, ["---", *["---:"] * len(OUTCOMES)], *rows, total]
-        text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+        text = markdown(["variant", *OUTCOMES], [*rows, total])
         share = "no cell decides" if self.share is None else f"agreement {self.share:.1%}"
-        text += f"\n\nSides of an effective length ({self.threshold:.0%}) of {self.length:,}: {share}"
+        text += f"\nSides of an effective length ({self.threshold:.0%}) of {self.length:,}: {share}"
         text += f"; {len(self.unmeasured)} predictions without a measurement.\n"
         for task, variant, predicted, measured in self.exceptions:
             text += f"\n* {task}, {variant}: predicted {predicted}, measured {measured:,}"
@@ -56,7 +57,9 @@ class Agreement:
 def agreement(
     predictions: Sequence[Prediction], results, length: int = 1000, threshold: float = 0.95, chained: bool = False
 ) -> Agreement:
-    """Hold predictions against results: is the effective length (mean over seeds) on the predicted side?
+    """Hold predictions against results: is the effective length on the predicted side?
+
+    It is that of the tables of a comparison: the lower median of the runs' own.
 
     Results without a prediction are left out. A result's position options need not be spelled as in the prediction
     where the rest names one prediction only (IPE's relations are filled in per task). `chained`: judge the second
@@ -79,11 +82,9 @@ def agreement(
         if not exact:
             out.unmeasured.append(cell)
             continue
-        curve = exact[0]
-        measured = curve.reach(threshold)
         row = out.table.setdefault(variant, dict.fromkeys(OUTCOMES, 0))
-        tested = max((max(point.n) for point in curve.points if not point.missing), default=0)
-        if measured < length and measured == tested:
+        measured, at_most = _bounds(exact[0], threshold)
+        if measured < length <= at_most:
             out.unmeasured.append(cell)  # right as far as it was tested
             continue
         predicted = prediction.reaches(length, chained)
@@ -104,6 +105,14 @@ def _cell_key(cell) -> tuple[str, ...]:
     """Task with all its options, embedding and whether it has the hint: of a prediction or a result."""
     options = get_task(cell.task, **cell.task_options).options
     return cell.task, json.dumps(options, sort_keys=True), cell.position_embedding, str(cell.scale_hint != "none")
+
+
+def _bounds(curve: Curve, threshold: float) -> tuple[int, float]:
+    """The lower median of the runs' effective lengths, and what it could be had all runs been tested at all lengths."""
+    reaches = curve.reaches(threshold)
+    tested = [max((max(score.n) for score in run.lengths), default=0) for run in curve.results]
+    open_ended = [math.inf if reach == end else reach for reach, end in zip(reaches, tested, strict=True)]
+    return median_low(reaches), median_low(open_ended)
 
 
 def _only(predictions: Sequence[Prediction], wanted: Prediction) -> bool:

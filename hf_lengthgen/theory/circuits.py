@@ -15,12 +15,11 @@ what it reads: the same name at new relation values is a new operator, which has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..model.relation import LinearRelation
 from .found import CONSTANT, GROWING, UNDECIDED
-from .prf import Prf, parse
+from .prf import Prf
 
 
 @dataclass(frozen=True)
@@ -101,16 +100,3 @@ def src_curve(circuit: Circuit, prf: Prf, n_max: int = 24) -> SrcCurve:
     half = n_max - n_max // 2
     verdict = CONSTANT if not fresh else GROWING if len(fresh) > half / 2 else UNDECIDED
     return SrcCurve(tuple(counts), verdict, fresh[0] if fresh else None)
-
-
-def relation_circuit(
-    relations: Sequence[str | LinearRelation], queries: Callable[[int], Iterable[int]], operator: str = "table"
-) -> Circuit:
-    """The circuit that reads through these relations at every query and looks the next token up in one table."""
-    parsed = parse(relations)
-
-    def circuit(n: int) -> Iterable[Step]:
-        for query in queries(n):
-            yield Step(query, tuple(r.key(query, (n,)) for r in parsed), operator)
-
-    return circuit

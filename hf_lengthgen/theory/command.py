@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,19 @@ whether their number of operators (SRC) stays constant with the scale. docs/theo
 """
 
 
+_SEARCH = ("n_max", "limit", "seed", "scale_hint", "output")
+# What each mode looks at; `task_options` and `position_options` are the dotted ones.
+_OPTIONS = {
+    "task": (*_SEARCH, "format", "task_options", "held_out", "position_embedding", "position_options", "figure"),
+    "data": (*_SEARCH, "answer_after", "delimiters"),
+    "grid": ("seed", "output"),
+    "predictions": ("results",),
+    "learned": (),
+}
+_MODES = {"task": "the name of a task"} | {name: f"--{name}" for name in _OPTIONS if name != "task"}
+_DEFAULTS = {"delimiters": "", "limit": 8, "seed": 0, "scale_hint": "prompt"}
+
+
 def add_parser(commands: Any) -> None:
     """Adds the command to a parser's `commands` (what `add_subparsers` returns)."""
     src = commands.add_parser(
@@ -31,12 +45,12 @@ def add_parser(commands: Any) -> None:
     src.add_argument("--format", nargs="+", metavar="NAME=VALUE", help="options of the task, such as order=plain")
     src.add_argument("--data", metavar="PATH", help="a Parquet file, or a folder of them, instead of a task")
     src.add_argument("--answer_after", metavar="TEXT", help="data: the answer begins behind this")
-    src.add_argument("--delimiters", default="", metavar="CHARACTERS", help="data: what closes the tokens of each hint")
+    src.add_argument("--delimiters", metavar="CHARACTERS", help="data: what closes the tokens of each hint")
     src.add_argument("--n_max", type=int, help="largest scale searched (default: 12; data: the median)")
     src.add_argument("--held_out", type=int, nargs="+", metavar="N", help="longer scales that test what is found")
-    src.add_argument("--limit", type=int, default=8, help="most relations in a set (default: 8)")
-    src.add_argument("--seed", type=int, default=0, help="seed of the samples (default: 0)")
-    src.add_argument("--scale_hint", choices=["none", "input", "prompt"], default="prompt", help="default: prompt")
+    src.add_argument("--limit", type=int, help="most relations in a set (default: 8)")
+    src.add_argument("--seed", type=int, help="seed of the samples (default: 0)")
+    src.add_argument("--scale_hint", choices=["none", "input", "prompt"], help="default: prompt")
     src.add_argument("--position_embedding", metavar="NAME", help="predict how far it carries the task")
     src.add_argument("--figure", metavar="FILE", help="draw LRC against n under several embeddings: .svg or .png")
     src.add_argument("--output", metavar="FILE", help="write what was found, or the predictions, as JSON")
@@ -53,14 +67,46 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     if len(modes) != 1:
         given = " and ".join(modes) or "none"
         raise ValueError(f"src takes one of a task, --data, --grid, --predictions and --learned, got {given}.")
+    task_options, position_options = _dotted(rest, chosen.format)
+    _check_options(modes[0], chosen, rest)
+    for name, default in _DEFAULTS.items():
+        if getattr(chosen, name) is None:
+            setattr(chosen, name, default)
     if chosen.seed < 0:
         raise ValueError(f"--seed must be at least 0, got {chosen.seed}.")
-    task_options, position_options = _dotted(rest, chosen.format)
-    if modes[0] != "task" and (task_options or chosen.position_embedding or chosen.figure):
-        raise ValueError("task options, --position_embedding and --figure go with the name of a task.")
     {"task": _task, "data": _data, "grid": _grid, "predictions": _agreement, "learned": _learned}[modes[0]](
         chosen, task_options, position_options, command
     )
+
+
+def _check_options(mode: str, chosen: argparse.Namespace, rest: list[str]) -> None:
+    """ValueError for an option that the mode would ignore."""
+    given = {f"--{name}": name for names in _OPTIONS.values() for name in names if _is_given(chosen, name)}
+    given |= {word.partition("=")[0]: word[2:].partition(".")[0] for word in rest if word.startswith("--")}
+    for word, name in given.items():
+        takers = [_MODES[other] for other, names in _OPTIONS.items() if name in names]
+        if name not in _OPTIONS[mode]:
+            listed = " or ".join(filter(None, (", ".join(takers[:-1]), takers[-1])))
+            raise ValueError(f"{word} goes with {listed}, not with {_MODES[mode]}.")
+
+
+def _is_given(chosen: argparse.Namespace, name: str) -> bool:
+    return getattr(chosen, name, None) is not None
+
+
+def _check_file(option: str, path: str | None) -> None:
+    """ValueError unless a file can be written there; its folder is made."""
+    if path is None:
+        return
+    if Path(path).is_dir():
+        raise ValueError(f"{option} names a file, but {path} is a folder.")
+    probe = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"{option} {path} cannot be written: {error.strerror}.") from None
 
 
 def _dotted(rest: list[str], format_words: list[str] | None) -> tuple[dict, dict]:
@@ -83,12 +129,22 @@ def _dotted(rest: list[str], format_words: list[str] | None) -> tuple[dict, dict
 
 def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
     from ..tasks import get_task
+    from ..tasks.task import check_integer
 
     task = get_task(chosen.task, **task_options)
     if position_options and not chosen.position_embedding:
         raise ValueError("--position_options go with --position_embedding NAME.")
-    if chosen.figure and Path(chosen.figure).suffix not in (".svg", ".png"):
-        raise ValueError(f"a figure is written as .svg or .png, got {Path(chosen.figure).name!r}.")
+    if chosen.figure:
+        from ..evaluation.plot import check_format
+
+        check_format(chosen.figure)
+    if chosen.position_embedding:
+        from .predict import carrier_for
+
+        check_integer("n_max", 12 if chosen.n_max is None else chosen.n_max, 2)
+        carrier_for(task, chosen.position_embedding, position_options, chosen.scale_hint)
+    for option, path in (("--figure", chosen.figure), ("--output", chosen.output)):
+        _check_file(option, path)
     from .discovery import discover
 
     found = discover(
@@ -131,8 +187,7 @@ def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict
 
 
 def _data(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
-    if chosen.held_out:
-        raise ValueError("--held_out goes with a task; of data, the rows longer than n_max are held out.")
+    _check_file("--output", chosen.output)
     from .discovery import discover
     from .user_rows import dataset_rows, open_dataset
 
@@ -150,9 +205,9 @@ def _grid(chosen: argparse.Namespace, task_options: dict, position_options: dict
     from ..evaluation.labels import variant_name
     from .predict import predict_cells
 
-    if chosen.n_max is not None:
-        raise ValueError("--n_max goes with a task or --data; a comparison says itself on which scales it trains.")
-    predictions = predict_cells((cell.config for cell in load_grid(chosen.grid).cells), chosen.seed)
+    grid = load_grid(chosen.grid)
+    _check_file("--output", chosen.output)
+    predictions = predict_cells((cell.config for cell in grid.cells), chosen.seed)
     for p in predictions:
         options = f" {p.task_options}" if p.task_options else ""
         variant = variant_name(p.position_embedding, p.scale_hint, p.position_options)
@@ -164,19 +219,13 @@ def _grid(chosen: argparse.Namespace, task_options: dict, position_options: dict
 
 
 def _agreement(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
-    import json
-
     from ..evaluation.report import load_results
     from .agreement import agreement
-    from .predict import Prediction
+    from .predict import load_predictions
 
     if not chosen.results:
         raise ValueError("--predictions FILE needs --results PATH, the results to hold them against.")
-    try:
-        data = json.loads(Path(chosen.predictions).read_text(encoding="utf-8"))
-        predictions = [Prediction.from_dict(entry) for entry in data["predictions"]]
-    except (json.JSONDecodeError, KeyError, TypeError) as problem:
-        raise ValueError(f"{chosen.predictions} is no file of predictions (lengthgen src --grid): {problem}.") from None
+    predictions = load_predictions(chosen.predictions)
     results = load_results(chosen.results)
     print(agreement(predictions, results).markdown())
     print("The same where reads may follow one another (see docs/theory.md):\n")
@@ -219,5 +268,4 @@ def _write(path: str | None, record: dict) -> None:
     if path is not None:
         from ..training.files import write_json
 
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(path), record)

@@ -24,6 +24,7 @@ from .sources import dataset_source, default_held_out, task_source, without_cot
 __all__ = ["CONSTANT", "GROWING", "UNDECIDED", "Discovery", "discover", "discovered_options"]
 
 COVERAGE = 0.99  # share of the tuples of held-out rows that must have been seen
+HELD_OUT_TOKENS = 300  # fewer, all told right, do not show an error below 1% (rule of three, 95% confidence)
 LIMIT = 8  # relations in a set
 _MOST_SETS = 100  # of one size that are looked at
 _MORE_SIZES = 2  # where the smallest sets do not last, so many more sizes are tried
@@ -87,6 +88,13 @@ def discover(
         found = _discover(source, searched, name, relations, limit, seed)
         if found.verdict == CONSTANT:
             break
+    told = int(source.held_out.asked.sum())
+    if found.verdict == CONSTANT and told < HELD_OUT_TOKENS:
+        found.verdict = UNDECIDED
+        found.reason = (
+            f"too few rows: these relations fit, but beyond n = {source.n_max} there are only {told} tokens to test "
+            f"them on, and a verdict takes {HELD_OUT_TOKENS}"
+        )
     if compare:
         settings = {"n_max": n_max, "held_out": held_out, "limit": limit, "seed": seed}
         if scale_hint:

@@ -47,8 +47,9 @@ class Discovery:
     """What was found.
 
     Attributes:
-        verdict: "constant": a set of at most `limit` relations works, longer rows do not contradict it, and COVERAGE of
-            the tuples that they read occur at scales <= n_max. "growing": no set of relations of the dictionary works,
+        verdict: "constant": a set of at most `limit` relations works, longer rows (of at least HELD_OUT_TOKENS
+            tokens to be told) do not contradict it, and COVERAGE of the tuples that they read occur at scales <= n_max.
+            "growing": no set of relations of the dictionary works,
             however large, proved by `witness`. "undecided": neither.
         reason: why, in one sentence.
         relations: the chosen set (empty if none works).

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluation.markdown import markdown
 from ..model.relation import LinearRelation
 from ..tasks import get_task
 
@@ -96,8 +97,7 @@ def comparison_table(rows: Sequence[Comparison]) -> str:
         + [str(len(r.wanted))]
         for r in rows
     ]
-    lines = [head, ["---", "---", *["---:"] * 5], *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return markdown(head, cells, left=2)
 
 
 def _read(text: str, hints: int):

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from ..evaluation.plot import check_format, save_figure
 from ..model.relation import LinearRelation
 from ..tasks import Task
 from .prf import Prf, alibi, ape, holds, ipe, lbpe, nope, parse, rpe, t5
@@ -128,10 +129,7 @@ def plot_lrc(curves: dict[str, list[float]], path: str | os.PathLike, title: str
     Raises:
         ValueError: another file type.
     """
-    path = Path(path)
-    if path.suffix not in (".svg", ".png"):
-        raise ValueError(f"a figure is written as .svg or .png, got {path.name!r}.")
-    from matplotlib import rc_context
+    check_format(path)  # before anything is drawn
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 0.8 + 0.3 * len(curves)), layout="constrained")
@@ -151,13 +149,4 @@ def plot_lrc(curves: dict[str, list[float]], path: str | os.PathLike, title: str
     axes.set_yticks(range(len(curves)), list(curves), fontsize=8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    try:
-        with rc_context({"svg.fonttype": "path", "svg.hashsalt": "hf_lengthgen"}):
-            figure.savefig(temporary, dpi=150, metadata=metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return save_figure(figure, path)

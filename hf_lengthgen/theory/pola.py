@@ -152,11 +152,6 @@ class Pola:
             for z in self.prf.features(i, j, level.n)
         }
 
-    def unseen_operators(self, n0: int) -> dict[Hashable, np.ndarray]:
-        """What gradient descent on scales <= n0 leaves for relation values that do not occur there (always 0)."""
-        seen = self.seen(n0)
-        return {z: w for z, w in self.operators(self.solution(n0)).items() if z not in seen}
-
     def risk(self, p: np.ndarray, n: int) -> np.ndarray:
         """Expected squared error at scale n, summed over rows, for each output: (outputs,)."""
         total = np.zeros(self.outputs, dtype=self.kind)

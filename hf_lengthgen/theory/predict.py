@@ -22,14 +22,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from .. import strict_json
+from ..evaluation.fields import check_types
+from ..evaluation.result import SCALE_HINTS
 from ..model.relation import LinearRelation
 from ..tasks import Task, get_task
-from ..tasks.task import check_integer
+from ..tasks.task import check_integer, nearest
 from .carriers import HEADS, Carrier, carrier, reach
 from .discovery import CONSTANT, GROWING, Discovery, discover
 from .relations import chain
@@ -79,10 +84,63 @@ class Prediction:
         return asdict(self) | bounds | {"relations": list(self.relations)}
 
     @classmethod
-    def from_dict(cls, data: dict) -> Prediction:
-        """The inverse of `to_dict`."""
-        bounds = {key: UNBOUNDED if data[key] == "unbounded" else data[key] for key in _BOUNDS}
-        return cls(**(data | bounds | {"relations": tuple(data["relations"])}))
+    def from_dict(cls, data: Any, where: str = "the prediction") -> Prediction:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: beginning with `where`, if `data` is not the whole of a prediction.
+        """
+        if not isinstance(data, dict):
+            raise ValueError(f"{where} is no object: it is {data!r:.60}.")
+        names = [field.name for field in fields(cls)]
+        for key in data:
+            if key not in names:
+                raise ValueError(f"{where} has the unknown key {key!r}; {nearest(key, names)}")
+        missing = [name for name in names if name not in data]
+        if missing:
+            raise ValueError(f"{where} lacks {', '.join(map(repr, missing))}.")
+        relations = data["relations"]
+        if not isinstance(relations, list) or not all(isinstance(text, str) for text in relations):
+            raise ValueError(f"{where}: relations must be a list of texts, got {relations!r}.")
+        special = {key: _bound(data[key], f"{where}: {key}") for key in _BOUNDS} | {"relations": tuple(relations)}
+        check_types(cls, {key: value for key, value in data.items() if key not in special}, where)
+        if data["scale_hint"] not in SCALE_HINTS:
+            raise ValueError(f"{where}: scale_hint is one of {', '.join(SCALE_HINTS)}, got {data['scale_hint']!r}.")
+        return cls(**(data | special))
+
+
+def _bound(value: Any, where: str) -> float | None:
+    """A bound as JSON has it."""
+    if value == "unbounded":
+        return UNBOUNDED
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise ValueError(f"{where} must be a whole number, null or 'unbounded', got {value!r}.")
+    return value
+
+
+def load_predictions(path: str | os.PathLike) -> list[Prediction]:
+    """The predictions in a file that `lengthgen src --grid … --output` has written.
+
+    Raises:
+        ValueError: in one sentence with the path, if it cannot be read or is no such file.
+    """
+    no_such = f"{path} is no file of predictions (lengthgen src --grid)"
+    try:
+        data = strict_json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{no_such}: not a text file.") from None
+    except ValueError as error:
+        raise ValueError(f"{no_such}: {error}.") from None
+    if not isinstance(data, dict) or "predictions" not in data:
+        raise ValueError(f"{no_such}: it has no 'predictions'.")
+    if not isinstance(data["predictions"], list):
+        raise ValueError(f"{no_such}: 'predictions' is no list.")
+    return [
+        Prediction.from_dict(entry, f"{path}: predictions[{number}]")
+        for number, entry in enumerate(data["predictions"])
+    ]
 
 
 def predict(
@@ -113,15 +171,7 @@ def predict(
         defaults = type(task)().options
         options = {key: value for key, value in task.options.items() if value != defaults[key]}
     given = dict(position_options or {})
-    used = given
-    if position_embedding == "ipe" and "relations" not in given:
-        texts = [
-            text
-            for text in task.ideal_relations
-            if scale_hint != "none" or not LinearRelation.parse(text, task.hints).uses_scale
-        ]
-        used = given | ({"relations": texts} if texts else {})
-    can = carrier(position_embedding, used, scale_hint, task.hints, heads)
+    can = carrier_for(task, position_embedding, given, scale_hint, heads)
 
     def answer(largest: float | None, reason: str, found: Discovery | None = None, chained=None) -> Prediction:
         relations = tuple(found.texts()) if found is not None else ()
@@ -148,6 +198,25 @@ def predict(
         both = _discovered(task.name, _key(task.options), tuple(chain(can.relations)), n_max, seed)
         chained = UNBOUNDED if both.verdict == CONSTANT else None
     return answer(largest, f"{can.why}; what a circuit reads ({needed}) is new beyond n = {largest}", widest, chained)
+
+
+def carrier_for(
+    task: Task, position_embedding: str, position_options: dict[str, Any], scale_hint: str, heads: int = HEADS
+) -> Carrier:
+    """What an embedding carries on a task; IPE without `relations` is given the task's ideal ones.
+
+    Raises:
+        ValueError: what `carrier` refuses.
+    """
+    used = position_options
+    if position_embedding == "ipe" and "relations" not in used:
+        texts = [
+            text
+            for text in task.ideal_relations
+            if scale_hint != "none" or not LinearRelation.parse(text, task.hints).uses_scale
+        ]
+        used = used | ({"relations": texts} if texts else {})
+    return carrier(position_embedding, used, scale_hint, task.hints, heads)
 
 
 def _finite_reach(task: Task, found: Discovery, can: Carrier, n_max: int) -> int:

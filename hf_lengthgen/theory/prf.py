@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -121,13 +121,6 @@ def lbpe(relations: Iterable[str | LinearRelation], hints: int = 1) -> Prf:
         return held or ((OTHER,) if with_other else ())
 
     return Prf("LBPE", value, overlapping=True)
-
-
-def lbpe_of_heads(relations: Sequence[Sequence[Sequence[Any]]], hints: int = 1) -> Prf:
-    """The PRF of a hardened model: the union over layers and heads of `model.relations()`, or of the field
-    `relations` of a result file."""
-    texts = [pair[0] for layer in relations for head in layer for pair in head]
-    return lbpe(dict.fromkeys(texts), hints)
 
 
 def parse(relations: Iterable[str | LinearRelation], hints: int = 1) -> list[LinearRelation]:

@@ -67,15 +67,17 @@ def dataset_rows(dataset, answer_after: str | None = None, delimiters: str = "")
 def _prompt(record: dict, columns: set[str], answer_after: str | None, number: int):
     """(prompt or None, whole text, mask or None) of one record."""
     if {"prompt", "answer"} <= columns:
-        prompt, answer = record["prompt"], record["answer"]
+        prompt, answer = record.get("prompt"), record.get("answer")
         if not isinstance(prompt, str) or not isinstance(answer, str):
             raise ValueError(f"row {number} of the data set: prompt and answer must be strings.")
         return prompt, prompt + answer, None
-    text = record["text"]
+    text = record.get("text")
     if not isinstance(text, str) or not text:
         raise ValueError(f"row {number} of the data set: text must be a string that is not empty, got {text!r}.")
     if "answer_mask" in columns:
-        mask = list(record["answer_mask"])
+        mask = record.get("answer_mask")
+        if not isinstance(mask, list | tuple | np.ndarray) or not all(flag in (0, 1) for flag in mask):
+            raise ValueError(f"row {number} of the data set: answer_mask must be a list of flags, got {mask!r}.")
         if len(mask) != len(text) + 2:
             raise ValueError(
                 f"row {number} of the data set: answer_mask has {len(mask)} flags for {len(text)} characters, <bos> "
@@ -96,7 +98,7 @@ def _prompt(record: dict, columns: set[str], answer_after: str | None, number: i
 
 
 def _scale(record: dict, number: int) -> tuple[int, ...]:
-    value = record["scale_hint"] if record.get("scale_hint") is not None else record["n"]
+    value = record["scale_hint"] if record.get("scale_hint") is not None else record.get("n")
     scale = tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,)
     whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in scale)
     if not whole or not scale:
@@ -112,7 +114,7 @@ def open_dataset(path: str | os.PathLike):
     """The rows of a Parquet file, or of every Parquet file below a folder (as `lengthgen data export` writes it).
 
     Raises:
-        ValueError: there is no such file, or none below the folder.
+        ValueError: there is no such file, or none below the folder; or it is not Parquet.
     """
     import datasets
 
@@ -120,4 +122,7 @@ def open_dataset(path: str | os.PathLike):
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.suffix == ".parquet" for file in files):
         raise ValueError(f"{path} is no Parquet file and no folder that holds any.")
-    return datasets.Dataset.from_parquet([str(file) for file in files], keep_in_memory=True)
+    try:
+        return datasets.Dataset.from_parquet([str(file) for file in files], keep_in_memory=True)
+    except (ValueError, OSError) as error:  # pyarrow's own are of these kinds
+        raise ValueError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}") from None

@@ -75,6 +75,19 @@ def test_list_says_what_is_left_and_runs_nothing(path, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_list_does_not_count_what_was_made_under_other_settings(path, tmp_path, capsys):
+    one, two, *_ = grid().cells
+    file_result(one, layout(tmp_path), 8)
+    file_result(two, layout(tmp_path), 8, settings={}, settings_digest="")
+    call(path, *places(tmp_path), "--list")
+    out = capsys.readouterr().out
+    assert "8 cells, 1 finished, 7 left" in out and "  rope 1/2, hinted 0/2" in out
+    assert "1 of them has a result that was made under other settings; --redo runs it again." in out
+    call(path, *places(tmp_path), "--list", "--steps", 7)
+    out = capsys.readouterr().out
+    assert "8 cells, 0 finished, 8 left" in out and "2 of them have results that were made under other" in out
+
+
 def test_folders_are_named_after_the_comparison(path, tmp_path):
     call("small.yaml", "--report_only")
     assert "`lengthgen compare small.yaml`" in (tmp_path / "results" / "small" / "README.md").read_text()

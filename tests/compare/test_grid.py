@@ -72,6 +72,10 @@ def test_what_a_task_does_not_have_cannot_be_taken_from_it():
         grid(tasks=tasks, variants=variants)
 
 
+COPY = {"name": "copy"}
+IPE = {"name": "ipe", "scale_hint": "prompt", "position_options": {"relations": "from_task"}}
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -88,6 +92,14 @@ def test_what_a_task_does_not_have_cannot_be_taken_from_it():
         ({"variants": [{"name": "rope", "excepts": ["copy"]}]}, "unknown key 'excepts'; did you mean 'except'"),
         ({"variants": [{"name": "rope", "except": ["copi"]}]}, "except: there is no task 'copi'; .* mean 'copy'"),
         ({"variants": [{"name": "rope", "only": "copy"}]}, "only must be a list of tasks, got 'copy'"),
+        ({"variants": [{"name": "rope", "only": [["copy"]]}]}, r"only: there is no task \"\['copy'\]\"; allowed: copy"),
+        ({"variants": [{"name": "rope", "except": [{"copy": 1}]}]}, "except: there is no task .* allowed: copy"),
+        (
+            {"variants": [IPE], "tasks": [COPY | {"task_options": [1]}]},
+            r"copy/ipe: task_options must be a mapping .*, got \[1\]",
+        ),
+        ({"variants": [IPE], "tasks": [COPY | {"task_options": {1: 2}}]}, "copy/ipe: task_options must be a mapping"),
+        ({"variants": [IPE], "tasks": [COPY | {"task": [1]}]}, r"copy/ipe: task must be text, got \[1\]"),
         ({"variants": [{"name": "rope", "only": []}]}, "no variant meets a task"),
         ({"variants": [{"name": "rope", "label": 3}]}, "rope: label must be a text"),
         ({"base": {"seed": 3}}, "base: seed is set by the comparison itself"),

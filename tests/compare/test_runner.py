@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hf_lengthgen.compare import job, runner
-from hf_lengthgen.compare.job import CellBusy, Job, last_line
+from hf_lengthgen.compare.job import CellBusy, Job, discard, last_line
 from hf_lengthgen.compare.runner import ComparisonInterrupted, check_finished, run_cells
 from hf_lengthgen.compare.settings import deciding, digest
 
@@ -174,6 +174,27 @@ def test_what_was_made_under_other_settings_is_an_error_or_redone(tmp_path):
     check_finished([new_done, new_begun, same], where, redo=True)
     assert not where.result(new_done).exists() and not where.work(new_begun).exists()
     assert where.result(same).exists()
+
+
+def test_redo_leaves_alone_what_another_process_is_at_work_on(tmp_path):
+    """The lock is the log file: discarding must not put another one in its place."""
+    where, lines = layout(tmp_path), []
+    (old,), (new,) = cells(3), cells(5)
+    other = Job(old, where)
+    try:
+        where.work(old).mkdir(parents=True, exist_ok=True)
+        with pytest.raises(CellBusy):
+            discard(new, where)
+        assert where.work(old).exists() and where.work(old, ".yaml").exists()
+        check_finished([new], where, redo=True)
+        outcome = run_cells([new], where, [None], say=lines.append)
+        assert outcome.busy == [new] and "another process is at work on it" in lines[0]
+    finally:
+        other.kill()
+    log = where.work(old, ".log")
+    before = log.stat().st_ino
+    check_finished([new], where, redo=True)
+    assert not where.work(old).exists() and not where.work(old, ".yaml").exists() and log.stat().st_ino == before
 
 
 def test_the_last_line_of_a_log(tmp_path):

@@ -101,6 +101,10 @@ def test_labels_tell_hint_and_only_the_options_that_differ():
         ([make_result(seed=3), make_result(seed=3)], "seed 3 of addition with LBPE is given 2 times"),
         ([make_result(seed=1), make_result(seed=2, steps=3000)], "differ in steps \\(1500 and 3000\\)"),
         ([make_result(seed=1), make_result(seed=2, n_max=20)], "differ in n_max"),
+        (
+            [make_result(seed=1, scores=[([5, 5], 9), ([9, 9], 0)]), make_result(seed=2)],
+            r"addition with LBPE differ in the number of scale hints \(1 and 2\)",
+        ),
     ],
 )
 def test_what_cannot_be_averaged_is_refused(results, message):

@@ -373,6 +373,7 @@ def test_every_task_meets_the_same_share_of_hard_cases():
         ([5], {"batch_size": True}, "batch_size must be an integer"),
         ([5], {"seed": -1}, "seed must be an integer >= 0"),
         ([5], {"mode": "greedy"}, "mode must be one of generate, teacher, got 'greedy'"),
+        ([5], {"mode": "teacher", "details": True}, "they go with mode generate, not teacher"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_runs(lengths, options, message):

@@ -186,3 +186,18 @@ def test_only_svg_and_png_are_written(tmp_path):
     with pytest.raises(ValueError, match="written as .svg or .png, got 'x.pdf'"):
         save_figure(curves_figure([make_result()]), tmp_path / "x.pdf")
     assert save_figure(curves_figure([make_result()]), tmp_path / "x.svg").stat().st_size > 1000
+
+
+def test_a_variant_tested_at_all_pairs_of_two_hints_is_a_heat_map(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("hf_lengthgen.evaluation.plot.save_figure", lambda figure, path: drawn.append(figure))
+    pairs = [(5, 5), (5, 30), (30, 5), (30, 30)]
+    lbpe, rope = (
+        make_result(name, [score(pair, k) for pair, k in zip(pairs, (100, 80, 60, 40), strict=True)])
+        for name in ("lbpe", "rope")
+    )
+    for results in ([lbpe], make_curves([lbpe]), [lbpe, rope], [make_result(scores=[score([5, 5], 9)])]):
+        plot_curves(results, tmp_path / "x.svg")
+    assert [figure.axes[0].get_ylabel() for figure in drawn] == ["first hint", "first hint", *["exact match"] * 2]
+    assert "addition, LBPE" in drawn[0].axes[0].get_title(loc="left")
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["100", "80.0", "60.0", "40.0"]

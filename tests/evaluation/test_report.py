@@ -19,20 +19,25 @@ def cells(table):
 def test_cells_are_means_over_seeds():
     values = [40, 50, 63]
     runs = [make_result(scores=[(10, 100), (1000, k)], seed=seed) for seed, k in enumerate(values)]
-    (row,) = cells(markdown_table(runs))
+    table = markdown_table(runs)
+    assert '"Mean solved to": the largest length up to which the mean is at least 99% at every tested length.' in table
+    (row,) = cells(table)
     mean, low, _ = t_interval([k / 100 for k in values])
     assert row == {
         "variant": "LBPE",
         "seeds": "3",
         "10": "100",
         "1000": f"51.0 ± {100 * (mean - low):.1f}",
-        "solved to": "10",
+        "mean solved to": "10",
     }
 
 
 def test_the_factor_is_told_where_there_is_extrapolation():
     (row,) = cells(markdown_table([make_result(scores=[(10, 100), (1000, 100)])]))
     assert row["solved to"] == "1,000 (83.3×)" and row["1000"] == "100"
+    assert '"Solved to": the largest length up to which every tested length has at least 99%.' in markdown_table(
+        [make_result(scores=[(10, 100)])]
+    )
     (row,) = cells(markdown_table([make_result(scores=[(10, 50)])]))
     assert row["solved to"] == "none" and row["10"] == "50.0"
 
@@ -49,7 +54,7 @@ def test_untested_stopped_and_missing_are_marked():
     lbpe, rope = cells(table)
     assert lbpe["20"].startswith("45.0 ±") and lbpe["20"].endswith("[2 of 3]")
     assert lbpe["50"].startswith("53.3 ±") and lbpe["50"].endswith(" *")
-    assert rope == {"variant": "RoPE", "seeds": "1", "10": "0", "20": "–", "50": "–", "solved to": "none"}
+    assert rope == {"variant": "RoPE", "seeds": "1", "10": "0", "20": "–", "50": "–", "mean solved to": "none"}
     assert "counts as 0" in table
     assert "counts as 0" not in markdown_table([make_result("rope", scores=[(10, 0)])])
 
@@ -84,6 +89,21 @@ def test_columns_can_be_chosen_and_pairs_have_their_own():
     assert list(row) == ["variant", "seeds", "30x100", "solved to"] and row["30x100"] == "97.0"
     with pytest.raises(ValueError, match="no result has the length 30x30; tested are 10x10, 30x100"):
         markdown_table(results, lengths=[(30, 30)])
+
+
+def test_all_pairs_of_two_hints_are_a_grid_too():
+    def run(seed, *correct):
+        pairs = [(5, 5), (5, 30), (30, 5), (30, 30)]
+        return make_result(scores=[score(pair, k) for pair, k in zip(pairs, correct, strict=False)], seed=seed)
+
+    table = markdown_table([run(0, 100, 90, 80, 40), run(1, 100, 70, 0)])
+    grid = table.partition("LBPE, first hint down, second across")[2]
+    assert cells(grid) == [{"n0 \\ n1": "5", "5": "100", "30": "80.0"}, {"n0 \\ n1": "30", "5": "40.0", "30": "20.0"}]
+    # A few pairs of many, and one row of pairs, are no grid; nor are columns that were chosen.
+    assert "hint down" not in markdown_table([run(0, 100, 90, 80)]) + markdown_table([run(0, 100, 90)])
+    assert "hint down" not in markdown_table([run(0, 100, 90, 80, 40)], lengths=[(5, 5), (30, 30)])
+    several = markdown_table([run(0, 100, 90, 80, 40), make_result("rope", task="copy")])
+    assert "addition, LBPE, first hint down" in several
 
 
 def test_a_separator_in_an_option_does_not_break_the_table():
@@ -121,3 +141,6 @@ def test_a_table_is_replaced_between_its_marks(tmp_path):
         replace_table(page, "z", "")
     with pytest.raises(ValueError, match="cannot be read"):
         replace_table(tmp_path / "absent.md", "x", "")
+    (tmp_path / "binary.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="binary.md cannot be read: it is no text"):
+        replace_table(tmp_path / "binary.md", "x", "")

@@ -52,16 +52,32 @@ def test_the_confusion_matrix():
     assert "* addition, RoPE + hint: predicted no bound, measured 12" in text
 
 
-def test_the_mean_over_seeds_counts_and_given_hints_are_hints():
-    results = [measured("lbpe", "input", (12, 100), (1000, share), seed=k) for k, share in enumerate((100, 89))]
-    assert agreement([guess(UNBOUNDED)], results).share == 0  # the mean is 94.5%
-    assert agreement([guess(UNBOUNDED)], results, threshold=0.9).share == 1
+def test_the_lower_median_of_the_runs_counts_and_given_hints_are_hints():
+    """As in the tables of a comparison: three runs of five solve 1,000, though the mean there is 76%."""
+
+    def runs(*shares):
+        return [measured("lbpe", "input", (12, 100), (1000, share), seed=k) for k, share in enumerate(shares)]
+
+    assert agreement([guess(UNBOUNDED)], runs(40, 100, 100, 40, 100)).share == 1
+    found = agreement([guess(UNBOUNDED)], runs(100, 40))  # of two runs the lower one
+    assert found.share == 0 and found.exceptions == [("addition", "LBPE + hint", "no bound", 12)]
+    assert agreement([guess(UNBOUNDED)], runs(100, 89), threshold=0.9).share == 0
+    assert agreement([guess(UNBOUNDED)], runs(100, 90), threshold=0.9).share == 1
 
 
 def test_right_as_far_as_it_was_tested_is_no_measurement():
     found = agreement([guess(UNBOUNDED)], [measured("lbpe", "prompt", (12, 100), (200, 100))])
     assert found.share is None and len(found.unmeasured) == 1 and "no cell decides" in found.markdown()
     assert agreement([guess(UNBOUNDED)], []).unmeasured
+    # Two runs of three decide, whatever the third would do beyond 200; one of two does not.
+    short, far, fails = (((12, 100), (200, 100)), FAR, SHORT)
+
+    def runs(*scores):
+        results = [measured("lbpe", "prompt", *given, seed=k) for k, given in enumerate(scores)]
+        return agreement([guess(UNBOUNDED)], results).share
+
+    assert runs(short, far, far) == 1 and runs(short, fails, fails) == 0
+    assert runs(short, far) is None and runs(short, far, fails) is None and runs(short, fails) == 0
 
 
 def test_cells_are_told_apart_by_options():

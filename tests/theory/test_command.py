@@ -1,5 +1,6 @@
 import argparse
 import json
+import re
 
 import pytest
 from evaluation.results import make_result
@@ -84,10 +85,11 @@ def test_predictions_and_results(src, tmp_path):
         (["copy", "--figure", "x.pdf"], "written as .svg or .png"),
         (["sort", "--figure", "x.svg"], "no relations of 'sort' whose LRC could be drawn"),
         (["--data", "nowhere"], "is no Parquet file"),
-        (["--data", "nowhere", "--held_out", "5"], "goes with a task"),
-        (["--data", "nowhere", "--position_embedding", "rope"], "go with the name of a task"),
         (["--predictions", "x.json"], "needs --results"),
-        (["--grid", "main", "--n_max", "3"], "a comparison says itself"),
+        (["copy", "--output", "."], "--output names a file, but . is a folder"),
+        (["copy", "--output", "/dev/null/y.json"], "--output /dev/null/y.json cannot be written: "),
+        (["copy", "--figure", "/dev/null/y.svg"], "--figure /dev/null/y.svg cannot be written: "),
+        (["--grid", "main", "--output", "/dev/null/y.json"], "--output /dev/null/y.json cannot be written: "),
     ],
 )
 def test_bad_usage(src, words, message):
@@ -95,7 +97,80 @@ def test_bad_usage(src, words, message):
         src(*words)
 
 
+OPTIONS = {
+    "--format": "cot=false",
+    "--task_options.cot": "false",
+    "--position_options.window": "3",
+    "--position_embedding": "rope",
+    "--figure": "x.svg",
+    "--held_out": "99",
+    "--n_max": "9",
+    "--limit": "3",
+    "--seed": "1",
+    "--scale_hint": "none",
+    "--answer_after": "=",
+    "--delimiters": "=",
+    "--output": "x.json",
+    "--results": "nowhere",
+}
+SEARCH = {"--n_max", "--limit", "--seed", "--scale_hint", "--output"}
+TASK = {"--format", "--task_options.cot", "--position_options.window", "--position_embedding", "--figure", "--held_out"}
+TAKES = {
+    ("copy",): SEARCH | TASK,
+    ("--data", "rows"): SEARCH | {"--answer_after", "--delimiters"},
+    ("--grid", "main"): {"--seed", "--output"},
+    ("--predictions", "p.json"): {"--results"},
+    ("--learned", "results"): set(),
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "option"), [(mode, o) for mode, own in TAKES.items() for o in OPTIONS if o not in own], ids=str
+)
+def test_no_option_is_ignored(src, mode, option):
+    with pytest.raises(ValueError, match=f"{re.escape(option)} goes with .*, not with ") as error:
+        src(*mode, f"{option}={OPTIONS[option]}")
+    assert "\n" not in str(error.value)
+
+
+def test_what_an_option_goes_with_is_said(src):
+    with pytest.raises(ValueError, match=r"^--n_max goes with the name of a task or --data, not with --grid\.$"):
+        src("--grid", "main", "--n_max", 3)
+    with pytest.raises(
+        ValueError, match=r"^--output goes with the name of a task, --data or --grid, not with --learned"
+    ):
+        src("--learned", "results", "--output", "x.json")
+
+
+def test_names_and_paths_are_checked_before_the_search(src, monkeypatch):
+    def search(*given, **options):
+        raise AssertionError("the search has begun")
+
+    monkeypatch.setattr("hf_lengthgen.theory.discovery.discover", search)
+    for words, message in (
+        (["--position_embedding", "ropee"], "mean 'rope'"),
+        (["--position_embedding", "lbpe", "--position_options.windo", "3"], "windo"),
+        (["--position_embedding", "rope", "--n_max", "1"], "n_max must be an integer >= 2"),
+        (["--output", "/dev/null/y.json"], "cannot be written"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            src("copy", *words)
+
+
 def test_a_broken_file_of_predictions(src, tmp_path):
-    (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(ValueError, match="is no file of predictions"):
-        src("--predictions", tmp_path / "x.json", "--results", tmp_path)
+    for content, message in (
+        (b"{}", "x.json is no file of predictions .*: it has no 'predictions'"),
+        (b"[1]", "x.json is no file of predictions .*: it has no 'predictions'"),
+        (b'{"predictions": 3}', "x.json is no file of predictions .*: 'predictions' is no list"),
+        (b'{"predictions": [3]}', r"x.json: predictions\[0\] is no object"),
+        (b'{"predictions": NaN}', "x.json is no file of predictions .*: it holds NaN, which is not a number"),
+        (b"[1", "x.json is no file of predictions .*: "),
+        (b"\xff\xfe\x00", "x.json is no file of predictions .*: not a text file"),
+        (b"[" * 100_000, "x.json is no file of predictions"),
+    ):
+        (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(ValueError, match=message) as error:
+            src("--predictions", tmp_path / "x.json", "--results", tmp_path)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="nowhere.json cannot be read"):
+        src("--predictions", tmp_path / "nowhere.json", "--results", tmp_path)

@@ -150,6 +150,7 @@ def test_more_rows_may_refute_a_set(monkeypatch, kept):
         return source
 
     monkeypatch.setattr(discovery, "task_source", small_source)
+    monkeypatch.setattr(discovery, "HELD_OUT_TOKENS", 1)
     calls, search = [], discovery._discover
     monkeypatch.setattr(discovery, "_discover", lambda *given: calls.append(given) or search(*given))
     task = get_task("addition", base=8)
@@ -159,9 +160,24 @@ def test_more_rows_may_refute_a_set(monkeypatch, kept):
 
 
 def test_nothing_need_be_read_where_the_answer_is_always_the_same():
-    records = [{"prompt": "ab"[n % 2] * n + "=", "answer": "", "n": n} for n in range(1, 9)]
+    records = [{"prompt": "ab"[n % 2] * n + "=", "answer": "", "n": n} for n in range(1, 9)] * 100
     found = discover(rows=dataset_rows(records))
     assert found.verdict == "constant" and found.relations == () and found.table == {(): "<eos>"}
+
+
+def test_a_few_rows_that_happen_to_fit_decide_nothing():
+    """300 tokens without a miss leave an error of 1% at a confidence of 95%; fewer prove less than COVERAGE claims."""
+    texts = ["a=a", "ab=ab", "b=b", "aab=aab"]
+    four = [{"text": text, "n": text.index("=")} for text in texts]
+    found = discover(rows=dataset_rows(four, answer_after="="))
+    assert found.verdict == "undecided" and found.relations
+    assert found.reason == (
+        "too few rows: these relations fit, but beyond n = 2 there are only 4 tokens to test them on, and a verdict "
+        "takes 300"
+    )
+    for longer, verdict in ((74, "undecided"), (75, "constant")):  # rows of four tokens each
+        rows = dataset_rows(four[:3] * 25 + four[3:] * longer, answer_after="=")
+        assert discover(rows=rows, n_max=2).verdict == verdict
 
 
 def test_bad_input():

@@ -68,3 +68,29 @@ def test_the_cells_of_a_comparison():
 def test_n_max_is_checked():
     with pytest.raises(ValueError, match="n_max must be an integer >= 2"):
         predict("copy", "rope", n_max=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"largest": "x"}, "p: largest must be a whole number, null or 'unbounded', got 'x'"),
+        ({"largest": True}, "p: largest must be a whole number, null or 'unbounded', got True"),
+        ({"largest": -1}, "p: largest must be a whole number, null or 'unbounded', got -1"),
+        ({"chained": "q"}, "p: chained must be a whole number, null or 'unbounded', got 'q'"),
+        ({"chained": math.nan}, "p: chained must be a whole number"),
+        ({"task_options": [1]}, r"p: 'task_options' must be an object, got list \[1\]"),
+        ({"position_embedding": 3}, "p: 'position_embedding' must be a text, got int 3"),
+        ({"scale_hint": "x"}, "p: scale_hint is one of none, input, prompt, got 'x'"),
+        ({"relations": "i - j = n"}, "p: relations must be a list of texts, got 'i - j = n'"),
+        ({"relations": [1]}, r"p: relations must be a list of texts, got \[1\]"),
+        ({"larges": 1}, "p has the unknown key 'larges'; .* mean 'largest'"),
+    ],
+)
+def test_what_is_no_prediction_is_told(changes, message):
+    good = json.loads(json.dumps(predict("copy", "none", "none").to_dict()))
+    assert Prediction.from_dict(good, "p").largest == 12
+    with pytest.raises(ValueError, match=message):
+        Prediction.from_dict(good | changes, "p")
+    for key in ("largest", "task", "relations"):
+        with pytest.raises(ValueError, match=f"p lacks '{key}'"):
+            Prediction.from_dict({k: v for k, v in good.items() if k != key}, "p")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hf_lengthgen.model.position_bias import t5_bucket
-from hf_lengthgen.theory.prf import alibi, ape, as_scale, ipe, lbpe, lbpe_of_heads, nope, rpe, t5
+from hf_lengthgen.theory.prf import alibi, ape, as_scale, ipe, lbpe, nope, rpe, t5
 
 
 def test_partitions():
@@ -27,12 +27,6 @@ def test_roles():
     assert over.features(5, 3, 2) == ("i - j = n", "i - j = 2") and over.features(5, 4, 2) == ()
     assert lbpe(["i - j = n", "other"]).features(5, 4, 2) == ("other",)
     assert ipe(["i - j = n0 + n1"], hints=2)(9, 2, (3, 4)) == "i - j = n0 + n1"
-
-
-def test_a_model_gives_the_union_of_its_heads():
-    relations = [[[["i - j = n", 1.0]], [["i - j = n", 0.5], ["other", 0.1]]], [[["j = 1", 2.0]]]]
-    prf = lbpe_of_heads(relations)
-    assert prf.features(4, 1, 3) == ("i - j = n", "j = 1") and prf.features(4, 2, 3) == ("other",)
 
 
 def test_alibi_is_one_feature_with_fixed_weights():

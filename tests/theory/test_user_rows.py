@@ -65,6 +65,11 @@ def test_the_same_rows_read_the_same_as_those_of_the_task():
         ([{"text": "a=a", "n": 0}], {"answer_after": "="}, "an integer of at least 1, got 0"),
         ([{"text": "a=a", "n": 1.5}], {"answer_after": "="}, "an integer of at least 1, got 1.5"),
         ([{"text": "a=a", "n": 1, "answer_mask": [True]}], {}, "answer_mask has 1 flags for 3 characters"),
+        ([{"text": "a=a", "scale_hint": 1}, {"text": "a=a", "scale_hint": None}], {"answer_after": "="}, "got None"),
+        ([{"text": "a=a", "n": 1}, {"text": "a=a"}], {"answer_after": "="}, "row 1 .* at least 1, got None"),
+        ([RECORDS[0], {"n": 1}], {"answer_after": "="}, "row 1 .* text must be a string that is not empty, got None"),
+        ([{"text": "a=a", "n": 1, "answer_mask": None}], {}, "row 0 .* answer_mask must be a list of flags, got None"),
+        ([{"text": "a=a", "n": 1, "answer_mask": ["x"] * 5}], {}, "answer_mask must be a list of flags, got"),
         (RECORDS, {"answer_after": "=", "delimiters": "+="}, "1 scales need as many delimiters"),
         (RECORDS, {"answer_after": "=", "delimiters": "+"}, r"row 0, 'ab=ba', lacks the delimiter '\+'"),
         ([RECORDS[0], {"text": "a=a", "n": [1, 2]}], {"answer_after": "="}, "different numbers of scales"),
@@ -85,3 +90,7 @@ def test_parquet_files_and_folders(tmp_path):
         (tmp_path / "some" / "rows.parquet").unlink(missing_ok=True)
         with pytest.raises(ValueError, match="is no Parquet file and no folder that holds any"):
             open_dataset(path)
+    (tmp_path / "broken.parquet").write_bytes(b"no Parquet")
+    with pytest.raises(ValueError, match="broken.parquet cannot be read as Parquet: ") as error:
+        open_dataset(tmp_path / "broken.parquet")
+    assert "\n" not in str(error.value)
