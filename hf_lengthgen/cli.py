@@ -12,7 +12,10 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
+
+from .leftover import nothing_more
 
 PROGRAM = "lengthgen"
 
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `lengthgen positions | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        return _fail(f"there is not enough memory for this ({error or 'none was left'}).", 2)
     except (ValueError, OSError, RuntimeError) as error:
         code = getattr(error, "exit_code", None)
         if code is None and isinstance(error, RuntimeError):
@@ -202,17 +207,22 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
 
     lengths = convert(chosen.lengths, list, "--lengths", scales=True)
     task_options = _task_options(rest)
+    if chosen.output:
+        _check_writable("--output", chosen.output)
+    from .hub.loading import find_folder, load_folder
     from .training import saving
     from .training.mixture import part_to_evaluate
 
-    folder = saving.find_model(chosen.model)
+    folder = find_folder(chosen.model)
     if chosen.task is None or chosen.output:
         config, history = saving.read_training(folder)  # says clearly if it is not there
-    model, tokenizer = saving.load_weights(folder)
-    label, task, tokenizer, _ = part_to_evaluate(folder, tokenizer, chosen.task, task_options)
+    model, tokenizer = load_folder(folder)
+    label, task, tokenizer, options = part_to_evaluate(folder, tokenizer, chosen.task, task_options)
     saving.check_fits(model, tokenizer, task)
     from .evaluation.lengths import evaluate_lengths
 
+    # All models meet the same share of hard cases, unless another one is asked for here.
+    own_share = {"hard": None} if "hard" in task_options else {}
     results = evaluate_lengths(
         model,
         tokenizer,
@@ -224,32 +234,40 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
         seed=chosen.seed,
         stop_at_zero=chosen.stop_at_zero,
         progress=True if sys.stderr.isatty() else None,
+        **own_share,
     )
     print(_table(results))
     if chosen.output:
         from .training.record import build_result
 
+        if label is None:  # the result is of what was evaluated, which may not be what the model was trained on
+            config = dataclasses.replace(config, task=task.name, task_options=options)
         build_result(config, task, model, history, results, command, label=label).save(chosen.output)
 
 
 def _report(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    _nothing_more(rest)
+    nothing_more(rest)
     from .evaluation.report import load_results, markdown_table, replace_table
     from .training.values import convert
 
     if (chosen.write_into is None) != (chosen.table is None):
         raise ValueError("--write_into FILE and --table NAME go together.")
+    if chosen.write_into is not None and not Path(chosen.write_into).is_file():
+        raise ValueError(f"--write_into {chosen.write_into!r}: there is no such file.")
+    if chosen.figure:
+        from .evaluation.plot import check_format, plot_curves
+
+        check_format(chosen.figure)
+        _check_writable("--figure", chosen.figure)
     results = load_results(chosen.results)
     lengths = convert(chosen.lengths, list, "--lengths", scales=True) if chosen.lengths else None
     table = markdown_table(results, lengths)
+    if chosen.figure:
+        plot_curves(results, chosen.figure)
     if chosen.write_into is None:
         print(table, end="")
     else:
         replace_table(chosen.write_into, chosen.table, table)
-    if chosen.figure:
-        from .evaluation.plot import plot_curves
-
-        plot_curves(results, chosen.figure)
 
 
 def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
@@ -257,8 +275,12 @@ def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     from .training.values import convert
 
     options = _task_options(rest)
+    if chosen.action == "list" and chosen.name is not None:
+        raise ValueError(f"tasks list takes no name, got {chosen.name!r}; did you mean tasks show {chosen.name}?")
+    if chosen.action == "list" and options:
+        raise ValueError(f"tasks list takes no options of a task, got --task_options.{next(iter(options))}.")
     if chosen.markdown:
-        if chosen.action != "list" or options:
+        if chosen.action != "list":
             raise ValueError("tasks --markdown describes all tasks; it takes no name and no options.")
         from .gallery import markdown
 
@@ -315,14 +337,14 @@ def _data(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 
 
 def _positions(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    _nothing_more(rest)
+    nothing_more(rest)
     from .positions_page import positions_markdown, positions_table
 
     print(positions_markdown() if chosen.markdown else _columns(positions_table()), end="" if chosen.markdown else "\n")
 
 
 def _completion(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    _nothing_more(rest)
+    nothing_more(rest)
     from .completion import script
 
     print(script(_parser(), chosen.shell), end="")
@@ -337,25 +359,35 @@ def _task_options(rest: list[str]) -> dict[str, Any]:
 
     foreign = [word for word in rest if word.startswith("--") and not word.startswith("--task_options")]
     if foreign:
-        _nothing_more(foreign)
+        nothing_more(foreign)
     values: dict[str, Any] = {}
     apply_overrides(values, parse_overrides(rest))
     return values.get("task_options", {})
 
 
-def _nothing_more(rest: list[str]) -> None:
-    if rest:
-        raise ValueError(f"unknown argument {rest[0]!r}.")
+def _check_writable(option: str, name: str) -> None:
+    """ValueError unless a file of this name can be written: found out before the work whose result goes there."""
+    path = Path(name)
+    if path.is_dir():
+        raise ValueError(f"{option} {name!r} is a folder; give the name of a file.")
+    probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as problem:
+        raise ValueError(f"{option} {name!r} cannot be written: {problem.strerror or problem}.") from None
 
 
 def _table(results: list) -> str:
     """Lengths, exact match with interval, and counts, as aligned columns."""
+    from .evaluation.scale import scale_text
+
     rows = [["n", "exact match", "95% interval", "right", "mode", "seconds"]]
     for r in results:
         interval = f"{r.ci_low:.1%} - {r.ci_high:.1%}"
-        scale = "x".join(map(str, r.n))
         count = f"{r.correct}/{r.examples}"
-        rows.append([scale, f"{r.exact_match:.1%}", interval, count, r.mode, f"{r.seconds:.1f}"])
+        rows.append([scale_text(r.n), f"{r.exact_match:.1%}", interval, count, r.mode, f"{r.seconds:.1f}"])
     return _columns(rows)
 
 

@@ -10,9 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def build(folder: Path, models: list[Path] | None = None) -> Path:
     """Copies this folder, the package and the models to `folder`, which must not exist. Returns it."""
     models = models or sorted(path.parent for path in (ROOT / "model_cards").glob("*/config.json"))
-    hidden = shutil.ignore_patterns("__pycache__", "build.py")
-    shutil.copytree(ROOT / "space", folder, ignore=hidden)
-    shutil.copytree(ROOT / "hf_lengthgen", folder / "hf_lengthgen", ignore=hidden)
+    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns("__pycache__", "build.py"))
+    shutil.copytree(ROOT / "hf_lengthgen", folder / "hf_lengthgen", ignore=shutil.ignore_patterns("__pycache__"))
     for model in models:
         shutil.copytree(model, folder / "model_cards" / model.name)
     return folder

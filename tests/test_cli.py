@@ -101,7 +101,15 @@ def test_help_is_quick():
         (["tasks", "show", "addition", "--task_options.bas", "2"], "did you mean 'base'"),
         (["tasks", "show", "addition", "--n", "0"], "0"),
         (["tasks", "show", "addition", "--seed", "-1"], "--seed must be at least 0"),
+        (["tasks", "list", "copy"], "tasks list takes no name, got 'copy'; did you mean tasks show copy?"),
+        (["tasks", "--task_options.base=2"], "tasks list takes no options of a task"),
+        (["tasks", "show", "copy", "--n", "1000000000000000"], "not enough memory"),
         (["positions", "extra"], "unknown argument 'extra'"),
+        (["evaluate", "nowhere", "--lengths", "3", "--output", "/dev/null/x/r.json"], "--output '/dev/null/x/r.json'"),
+        (["evaluate", "nowhere", "--lengths", "3", "--output", "."], "--output '.' is a folder"),
+        (["report", "nowhere", "--figure", "x.pdf"], ".pdf"),
+        (["report", "nowhere", "--figure", "/dev/null/x.svg"], "--figure '/dev/null/x.svg' cannot be written"),
+        (["report", "nowhere", "--table", "t", "--write_into", "no.md"], "--write_into 'no.md': there is no such file"),
     ],
 )
 def test_bad_input_is_one_line_and_code_two(lengthgen, tmp_path, monkeypatch, words, message):
@@ -192,6 +200,42 @@ def test_evaluate_writes_a_result_file(lengthgen, trained, tmp_path):
     assert result.command.startswith("lengthgen evaluate ")
 
 
+def test_a_result_is_of_what_was_evaluated(lengthgen, trained, tmp_path):
+    """Another task, or other options of its own, than the model was trained on."""
+    out = tmp_path / "made" / "r.json"
+    words = ["evaluate", trained, "--lengths", 3, "--examples", 2, "--output", out]
+    assert lengthgen(*words, "--task", "reverse", "--task_options.symbols", "abc")[0] == 0
+    result = Result.load(out)
+    assert (result.task, result.task_options) == ("reverse", {"symbols": "abc"}) and "revers" in result.format
+    assert lengthgen(*words, "--task_options.symbols", "ab")[0] == 0
+    assert (Result.load(out).task, Result.load(out).task_options) == ("copy", {"symbols": "ab"})
+    assert lengthgen(*words)[0] == 0
+    assert (Result.load(out).task, Result.load(out).task_options) == ("copy", {})
+
+
+def test_the_share_of_hard_cases_that_is_asked_for_is_evaluated(lengthgen, trained, tmp_path, monkeypatch):
+    """Without a word every model meets the same share; with one, this one, and the result says so."""
+    from hf_lengthgen.evaluation import lengths
+
+    asked = []
+    plain = lengths._evaluate_scale
+    monkeypatch.setattr(
+        lengths, "_evaluate_scale", lambda model, tok, task, *more: asked.append(task) or plain(model, tok, task, *more)
+    )
+    words = ["evaluate", trained, "--lengths", 3, "--examples", 2, "--output", tmp_path / "r.json"]
+    assert lengthgen(*words)[0] == lengthgen(*words, "--task_options.hard", 0.9)[0] == 0
+    assert [task.options["hard"] for task in asked] == [0.25, 0.9]
+    assert Result.load(tmp_path / "r.json").task_options == {"hard": 0.9}
+
+
+def test_nothing_is_evaluated_before_a_bad_path_is_seen(lengthgen, trained, monkeypatch):
+    from hf_lengthgen.evaluation import lengths
+
+    monkeypatch.setattr(lengths, "evaluate_lengths", None)
+    code, out, err = lengthgen("evaluate", trained, "--lengths", 3, "--output", trained / "result.json" / "r.json")
+    assert (code, out) == (2, "") and "cannot be written" in err
+
+
 def test_evaluate_on_another_task(lengthgen, trained):
     assert lengthgen("evaluate", trained, "--lengths", 3, "--task", "reverse", "--examples", 2)[0] == 0
     code, _, err = lengthgen("evaluate", trained, "--lengths", 3, "--task", "addition")
@@ -255,3 +299,6 @@ def test_report_prints_draws_and_writes(lengthgen, trained, tmp_path):
     assert code == 0 and out.startswith("| variant |") and (tmp_path / "curve.svg").stat().st_size > 1000
     code, silent, _ = lengthgen("report", result, "--write_into", str(page), "--table", "t")
     assert code == 0 and silent == "" and out in page.read_text()
+    page.write_text(before := page.read_text())
+    code, out, _ = lengthgen("report", result, "--write_into", page, "--table", "t", "--figure", tmp_path / "x.pdf")
+    assert (code, out, page.read_text()) == (2, "", before) and not (tmp_path / "x.pdf").exists()

@@ -10,17 +10,23 @@ README.md, .eval_results/lengthgen.yaml the same as a card, and for the Hub's le
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..training.files import model_folder
-from .digests import code_folder, code_names
+from .digests import code_folder, code_names, releases
 from .verification import AUTO_MAP
 
 WEIGHTS = ("*.safetensors", "model.safetensors.index.json")
 PARTS = ("generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+# What `assemble` itself writes, beside code and the above.
+WRITTEN = ("README.md", "config.json", "training.json", "recipe.yaml", "result.json", "curve.svg")
+EVAL_RESULTS = ".eval_results/lengthgen.yaml"
+# The names that transformers gives to weights: of others nobody knows whether they are the user's own.
+WEIGHT_NAMES = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 # Settings of a run that say where and how it ran, not what is trained.
 NOT_IN_A_RECIPE = ("output_dir", "resume", "name", "seed", "threads", "num_processes")
 
@@ -38,16 +44,16 @@ def assemble(
 
     Args:
         source: output_dir of a run, or its model/.
-        target: the folder of an earlier call is replaced, even if it is the source: that brings code and card up to
-            date. Any other must not exist, or be empty.
+        target: the folder of an earlier call, with nothing else in it, is replaced, even if it is the source: that
+            brings code and card up to date. Any other must not exist, or be empty.
         repo_id: "user/name", what the card's code loads.
         license: identifier of the licence, as the Hub spells it.
         dataset_id: "user/name" of the data set that `.eval_results` refers to; None: "user/lengthgen-TASK".
         comparison: results for the card's second table.
 
     Raises:
-        ValueError: a source that is incomplete or not of this package, or whose position embedding is another
-            package's (its code would not travel).
+        ValueError: a name without an owner; a source that is incomplete or not of this package, or whose position
+            embedding is another package's (its code would not travel).
         FileExistsError: `target` holds something else.
     """
     from ..evaluation.plot import plot_curves
@@ -55,12 +61,17 @@ def assemble(
     from ..training import files
     from .card import eval_results_yaml, render_card
 
-    source, target = model_folder(Path(source)), Path(target)
-    if target.exists() and not _ours(target) and (target.is_file() or any(target.iterdir())):
-        raise FileExistsError(f"{target} is not empty; choose another folder.")
-    result = Result.load(
-        source / "result.json" if (source / "result.json").is_file() else source.parent / "result.json"
-    )
+    check_repo_id(repo_id)
+    if dataset_id is not None:
+        check_repo_id(dataset_id)
+    source, target = model_folder(Path(source)).resolve(), Path(target)
+    if target.is_file() or (target.exists() and (foreign := _foreign(target))):
+        holds = "" if target.is_file() else f" (it has {foreign})"
+        raise FileExistsError(f"{target} is not empty; choose another folder{holds}.")
+    found = [path for path in (source / "result.json", source.parent / "result.json") if path.is_file()]
+    if not found:
+        raise ValueError(f"{source} has no result.json, nor has the folder above it.")
+    result = Result.load(found[0])
     config = _read(source / "config.json")
     if config.get("model_type") != "lengthgen":
         raise ValueError(f"{source} holds a model of type {config.get('model_type')!r}, not 'lengthgen'.")
@@ -71,6 +82,9 @@ def assemble(
         )
     owner = repo_id.partition("/")[0]
     has_recipe = (source / "training.json").is_file()
+    training = _read(source / "training.json") if has_recipe else {}
+    if has_recipe and not (isinstance(training.get("config"), dict) and training["config"]):
+        raise ValueError(f"{source / 'training.json'} holds no settings of a run ('config').")
     card = render_card(
         result,
         model_id=repo_id,
@@ -96,12 +110,12 @@ def assemble(
             (new / "config.json").write_text(text + "\n", encoding="utf-8")
         if has_recipe:
             shutil.copyfile(source / "training.json", new / "training.json")
-            (new / "recipe.yaml").write_text(recipe(_read(source / "training.json"), result), encoding="utf-8")
+            (new / "recipe.yaml").write_text(recipe(training, result), encoding="utf-8")
         result.save(new / "result.json")
         plot_curves([result], new / "curve.svg")
         (new / "README.md").write_text(card, encoding="utf-8")
-        (new / ".eval_results").mkdir()
-        (new / ".eval_results" / "lengthgen.yaml").write_text(evaluated, encoding="utf-8")
+        (new / EVAL_RESULTS).parent.mkdir()
+        (new / EVAL_RESULTS).write_text(evaluated, encoding="utf-8")
     return target
 
 
@@ -114,9 +128,22 @@ def recipe(training: dict, result: Any) -> str:
     return head + yaml.safe_dump(chosen, sort_keys=False)
 
 
-def _ours(folder: Path) -> bool:
-    """Whether an earlier call made this folder: only such a one is replaced."""
-    return folder.is_dir() and (folder / ".eval_results" / "lengthgen.yaml").is_file()
+def check_repo_id(name: str) -> None:
+    """ValueError unless it is OWNER/NAME."""
+    owner, slash, rest = name.partition("/")
+    if not (owner and rest) or "/" in rest:
+        raise ValueError(f"a repository is named OWNER/NAME, got {name!r}.")
+
+
+def _foreign(folder: Path) -> str | None:
+    """What an earlier call did not write, so that it must not be replaced: an entry of the folder; None if all is ours,
+    and for an empty folder."""
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    known = {*WRITTEN, *PARTS, WEIGHTS[1], EVAL_RESULTS, EVAL_RESULTS.partition("/")[0]}.union(*releases().values())
+    foreign = sorted(name for name in names - known if not WEIGHT_NAMES.fullmatch(name))
+    if not foreign and names and EVAL_RESULTS not in names:
+        return f"a model but no {EVAL_RESULTS}, so no earlier call made it"
+    return foreign[0] if foreign else None
 
 
 def _read(path: Path) -> dict:

@@ -110,7 +110,8 @@ def _seed(folder: Path) -> int:
 
 
 def _run(job: dict[str, Any]) -> dict[str, Any]:
-    """One clean process: -P keeps the current folder off its path, its caches are new, and it has no network."""
+    """One clean process: -P keeps the current folder off its path, its caches are new, and Hugging Face's libraries are
+    told that they are offline. Nothing else bars the network, nor need it: the code that runs was verified before."""
     with tempfile.TemporaryDirectory() as home:
         new = {"HF_HOME": home, "HF_HUB_OFFLINE": "1", "HF_MODULES_CACHE": f"{home}/modules", "OMP_NUM_THREADS": "1"}
         words = [sys.executable, "-P", "-W", "ignore", str(Path(__file__).with_name("clean_process.py"))]

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..leftover import nothing_more
+
 
 def add_parsers(commands: Any) -> None:
     """Adds the parsers of this module to argparse's `commands`; each sets `run`(chosen, rest, command)."""
@@ -24,7 +26,7 @@ def add_parsers(commands: Any) -> None:
     seen.add_argument("--public", action="store_true", help="everybody sees it; an error if it is private already")
     push.add_argument("--revision", metavar="BRANCH", help="the branch (default: main); made if it is not there")
     push.add_argument("--to_folder", metavar="FOLDER", help="dry run: write and check the folder, send nothing")
-    push.add_argument("--license", default="apache-2.0", help="licence, as the Hub spells it (default: apache-2.0)")
+    push.add_argument("--license", help="licence of a model, as the Hub spells it (default: apache-2.0)")
     push.add_argument("--dataset", metavar="OWNER/NAME", help="data set that .eval_results refers to")
     push.add_argument(
         "--compare", nargs="+", default=[], metavar="PATH", help="result files for the card: the controls"
@@ -54,7 +56,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def run_push(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    _nothing_more(rest)
+    nothing_more(rest)
     from ..evaluation.report import load_results
     from .publish import push, push_dataset
 
@@ -64,7 +66,7 @@ def run_push(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     if not source.is_dir():
         raise FileNotFoundError(f"There is no folder {chosen.source!r}.")
     if any(source.glob("data/*.parquet")):
-        model_only = ("to_folder", "dataset", "compare", "no_check")
+        model_only = ("to_folder", "license", "dataset", "compare", "no_check")
         given = [name for name in model_only if getattr(chosen, name)]
         if given:
             raise ValueError(f"--{given[0]} is for models; {chosen.source} is a data set.")
@@ -74,7 +76,7 @@ def run_push(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
             source,
             chosen.repo_id,
             to_folder=chosen.to_folder,
-            license=chosen.license,
+            license=chosen.license or "apache-2.0",
             dataset_id=chosen.dataset,
             comparison=load_results(chosen.compare) if chosen.compare else (),
             checks=not chosen.no_check,
@@ -89,7 +91,7 @@ def run_push(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 
 
 def run_verify(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    _nothing_more(rest)
+    nothing_more(rest)
     from .verification import verify
 
     found = verify(chosen.place)
@@ -99,12 +101,7 @@ def run_verify(chosen: argparse.Namespace, rest: list[str], command: str) -> Non
 
 
 def run_demo(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
-    _nothing_more(rest)
+    nothing_more(rest)
     from .demo import launch
 
     launch(chosen.models, port=chosen.port)
-
-
-def _nothing_more(rest: list[str]) -> None:
-    if rest:
-        raise ValueError(f"unknown argument {rest[0]!r}.")

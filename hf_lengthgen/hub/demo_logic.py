@@ -59,26 +59,36 @@ class Answer:
 def find_models(places: Iterable[str | Path]) -> dict[str, Path]:
     """Label -> folder of every model with a result file in the places, which are models or folders of models.
 
+    A label ends with the folder's name, or with its path where two models would share the label.
+
     Raises:
         ValueError: there is none.
     """
     places = [Path(place) for place in places]
-    folders = [
+    found = [
         folder
         for place in places
         for folder in [place, place / "model", *sorted(path for path in place.glob("*") if path.is_dir())]
         if (folder / "config.json").is_file() and (folder / "result.json").is_file()
     ]
+    folders = list({folder.resolve(): folder for folder in reversed(found)}.values())[::-1]  # each once
     if not folders:
         names = ", ".join(map(str, places)) or "(no place given)"
         raise ValueError(f"there is no model with a result.json in {names}; give the folder of one.")
-    return {_label(folder): folder for folder in folders}
+    labels = [_label(folder) for folder in folders]
+    return {
+        label if labels.count(label) == 1 else _label(folder, whole=True): folder
+        for label, folder in zip(labels, folders, strict=True)
+    }
 
 
-def _label(folder: Path) -> str:
+def _label(folder: Path, whole: bool = False) -> str:
+    """Task, embedding, and the name of the model's folder (of the run's, where that is called model) or its path."""
     result = Result.load(folder / "result.json")
-    name = folder.name if folder.name != "model" else folder.parent.name
-    return f"{result.task}: {variant_name(result.position_embedding, result.scale_hint)} ({name})"
+    own = folder.resolve()
+    own = own.parent if own.name == "model" else own
+    named = own if whole else own.name
+    return f"{result.task}: {variant_name(result.position_embedding, result.scale_hint)} ({named})"
 
 
 class Model:
@@ -86,19 +96,20 @@ class Model:
 
     Args:
         folder: with config.json, weights, tokenizer and result.json; its code is not run, this package's is.
+
+    Raises:
+        ValueError: a folder that is incomplete or damaged; VerifyError: one with files that could run code.
     """
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoTokenizer
-
-        from ..model.modeling_lengthgen import LengthGenForCausalLM
         from ..tasks import get_task
+        from .loading import load_folder
 
         self.folder = Path(folder)
         self.result = Result.load(self.folder / "result.json")
         self.task = get_task(self.result.task, **self.result.task_options)
-        self.model = LengthGenForCausalLM.from_pretrained(self.folder).eval()
-        self.tokenizer = AutoTokenizer.from_pretrained(self.folder)
+        model, self.tokenizer = load_folder(self.folder)
+        self.model = model.to("cpu")
 
     def example(self) -> str:
         """A question of twice the training length: what `ask` takes."""

@@ -1,11 +1,16 @@
-"""A model from a folder or the Hub without trusting its code: verified first, then loaded by this package's classes."""
+"""A model from a folder or the Hub without trusting its code: verified first, then loaded by this package's classes.
+
+`load` verifies whatever it is given. For folders that were made here, such as those of runs, whose code may be older
+than this package and beside which notes may lie, `load_folder` refuses only what could run code when it is read.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from .verification import verify
+from ..training.files import model_folder
+from .verification import check_loadable, verify
 
 
 def load(place: str, revision: str | None = None, *, token: str | None = None, **options: Any) -> tuple[Any, Any]:
@@ -33,3 +38,25 @@ def load(place: str, revision: str | None = None, *, token: str | None = None, *
 
     model = LengthGenForCausalLM.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
     return model, AutoTokenizer.from_pretrained(verified.folder, trust_remote_code=False)
+
+
+def find_folder(place: str | Path) -> Path:
+    """The folder of a model: `place`, `place`/model of a run, or that of "OWNER/NAME" or "OWNER/NAME@REVISION" on the
+    Hub, verified and downloaded.
+
+    Raises: what `load` raises.
+    """
+    return model_folder(Path(place)) if Path(place).exists() else verify(str(place)).folder
+
+
+def load_folder(folder: Path) -> tuple[Any, Any]:
+    """Model (evaluation mode, on the GPU if there is one) and tokenizer of a folder here, by this package's classes.
+
+    Raises:
+        VerifyError: reading it could run code.
+        ValueError: a damaged or incomplete folder, or a foreign model.
+    """
+    from ..training.saving import load_weights
+
+    check_loadable(folder)
+    return load_weights(folder)

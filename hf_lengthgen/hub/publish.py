@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from .assemble import assemble
+from .assemble import assemble, check_repo_id
 from .check import Checked, check
 from .errors import LOGIN, HubError, TransientHubError, hub_errors
 from .verification import remote_files
@@ -81,6 +81,7 @@ def push(
         ValueError: a source that cannot be published (`CheckError`, `VerifyError`), or a name the Hub would refuse.
         HubError: no token, no right, no network, or a Hub that ended up with other files than these.
     """
+    check_repo_id(repo_id)
     if to_folder is None:
         check_token(token)  # before minutes of checking
     with tempfile.TemporaryDirectory() as place:
@@ -108,6 +109,7 @@ def push_dataset(
 
     Raises: as `push`.
     """
+    check_repo_id(repo_id)
     folder = Path(source)
     if not (folder / "README.md").is_file() or not any(folder.glob("data/*.parquet")):
         raise ValueError(f"{folder} is no exported data set: it lacks README.md or data/*.parquet.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .. import strict_json
 from ..training.files import model_folder
 from .digests import digest, releases
 from .errors import HubError, hub_errors
@@ -94,20 +95,30 @@ def verify_repo(repo_id: str, revision: str | None = None, *, token: str | None 
     for path, expected in remote.items():
         found = folder / path
         if not found.is_file() or not expected.matches(found):
-            _forget(found, folder.parents[2])
+            _forget(found, folder)
             problems.append(f"{path} is not what the Hub announced: broken off, or exchanged on the way (now deleted)")
     if problems:
         raise VerifyError(name, problems)
-    release, files = _check(folder, name, [folder, folder.parents[2]])
+    release, files = _check(folder, name, inside(folder))
     return Verified(folder, release, commit, files)
 
 
-def _forget(path: Path, cache: Path) -> None:
-    """Deletes a file of the cache, which would hand it out again."""
+def _forget(path: Path, folder: Path) -> None:
+    """Deletes a file of a snapshot in the cache, which would hand it out again; never one that lies elsewhere."""
     real = path.resolve()
-    if real.is_relative_to(cache.resolve()):
+    if any(real.is_relative_to(root) for root in inside(folder)):
         real.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
+
+
+def inside(folder: Path) -> list[Path]:
+    """Where the files of a folder may really lie: in it; in huggingface_hub's cache, whose models--OWNER--NAME/
+    snapshots/COMMIT is made of links, also in the repository's own blobs beside the snapshots."""
+    folder = Path(folder).resolve()
+    roots = [folder]
+    if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
+        roots.append(folder.parents[1] / "blobs")
+    return roots
 
 
 def verify_folder(folder: Path) -> Verified:
@@ -115,11 +126,26 @@ def verify_folder(folder: Path) -> Verified:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    inside = [folder]
-    if folder.parent.name == "snapshots":  # of huggingface_hub's cache, where files are links to blobs
-        inside.append(folder.parents[2])
-    release, files = _check(folder, str(folder), inside)
+    release, files = _check(folder, str(folder), inside(folder))
     return Verified(folder, release, None, files)
+
+
+def check_loadable(folder: Path) -> None:
+    """VerifyError if a folder that is here holds pickles, or names weights that are no safetensors or code for its
+    tokenizer. Less than `verify_folder`, for what this package's classes load: other files and old code may lie there,
+    for none of it is read. Files that are missing are left to the loader."""
+    paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    names = [path.name for path in paths]
+    problems = [problem for name in names if Path(name).suffix.lower() in PICKLES and (problem := _name_problem(name))]
+    checks = {"config.json": _weights_name_problems, "tokenizer_config.json": _json_problems}
+    checks["model.safetensors.index.json"] = _index_problems
+    for name in sorted(checks.keys() & set(names)):
+        try:
+            problems += [f"{name} {problem}" for problem in checks[name](_read_json(Path(folder) / name), names)]
+        except ValueError as problem:  # such as a key twice, of which the loader might read the other one
+            problems.append(f"{name} {problem}")
+    if problems:
+        raise VerifyError(str(folder), problems)
 
 
 # ---- files on the Hub
@@ -175,13 +201,12 @@ def _name_problem(path: str) -> str | None:
     return f"{path} is unexpected"
 
 
-def _check(folder: Path, what: str, inside: Iterable[Path]) -> tuple[str | None, int]:
+def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, int]:
     """The release of the code, and the number of files; VerifyError with all problems."""
-    roots = [root.resolve() for root in inside]
     problems, names = [], []
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder).as_posix()
-        if relative.startswith((".cache/huggingface", ".git/")) or relative in (".cache", ".git"):
+        if f"{relative}/".startswith((".cache/huggingface/", ".git/")) or relative == ".cache":
             continue  # what huggingface_hub and git keep for themselves; nothing reads it as part of a model
         real = path.resolve()
         if not any(real.is_relative_to(root) for root in roots):
@@ -213,8 +238,7 @@ def _check(folder: Path, what: str, inside: Iterable[Path]) -> tuple[str | None,
                 problems.append(f"{name} {problem}")
             else:
                 problems += [f"{name} {problem}" for problem in checks.get(name, _json_problems)(data, names)]
-    if "config.json" not in names:
-        problems.append("there is no config.json")
+    problems += [f"there is no {name}" for name in ("config.json", "tokenizer_config.json") if name not in names]
     if not any(name.endswith(".safetensors") for name in names):
         problems.append("there are no weights (*.safetensors)")
     release, code = _code_problems(folder, [name for name in names if name.endswith(".py")])
@@ -238,15 +262,12 @@ def _content_problem(path: Path) -> str | None:
 
 
 def _read_json(path: Path) -> dict:
-    def no_repeats(pairs: list[tuple[str, Any]]) -> dict:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("has a key twice in one object")
-        return dict(pairs)
-
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=no_repeats)
-    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError):
+        data = strict_json.loads(path.read_text(encoding="utf-8"), constants=True)  # losses, bounds: Python writes them
+    except (UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("is not JSON") from None
+    except ValueError as problem:
+        raise ValueError(f"is refused: {problem}") from None
     if not isinstance(data, dict):
         raise ValueError("holds no object")
     return data
@@ -274,14 +295,24 @@ def _config_problems(data: dict, names: list[str]) -> list[str]:
             problems.append(f"asks for the attention {value!r}, which may be fetched from elsewhere")
     if data.get("quantization_config"):
         problems.append("asks for a quantization, whose code is not this package's")
+    problems += _weights_name_problems(data, names)
+    if data.get("tokenizer_class") is not None:  # read where tokenizer_config.json has none
+        problems += _tokenizer_problems({"tokenizer_class": data["tokenizer_class"]}, names)
     if data.get("position_package"):
         problems.append(f"needs the code of another package, {data['position_package']!r}")
     return problems
 
 
+def _weights_name_problems(data: dict, names: list[str]) -> list[str]:
+    name = data.get("transformers_weights")
+    return [] if name is None else [f"names a file of weights, {name!r}, other than the usual ones"]
+
+
 def _tokenizer_problems(data: dict, names: list[str]) -> list[str]:
     problems = _json_problems(data, names)
-    if data.get("tokenizer_class", TOKENIZERS[0]) not in TOKENIZERS:
+    if data.get("tokenizer_class") is None:
+        problems.append("does not say its tokenizer_class, so that other files would decide it")
+    elif data["tokenizer_class"] not in TOKENIZERS:
         problems.append(f"asks for the tokenizer class {data['tokenizer_class']!r}, not {' or '.join(TOKENIZERS)}")
     return problems
 
@@ -316,10 +347,12 @@ def _code_problems(folder: Path, names: list[str]) -> tuple[str | None, list[str
 
 
 def _keys(value: Any) -> Iterable[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _keys(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _keys(item)
+    """All keys at any depth; no recursion, for Python's own depth may be less than what was parsed."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield from one
+            left += one.values()
+        elif isinstance(one, list):
+            left += one

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from .. import strict_json
+
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
     "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
@@ -31,9 +33,11 @@ def check_safetensors(path: Path) -> None:
     if raw[:1] != b"{":
         raise ValueError("its header is no JSON object")
     try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
-    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError):
+        header = strict_json.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("its header is no JSON object") from None
+    except ValueError as problem:
+        raise ValueError(f"its header is refused: {problem}") from None
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("its metadata is not text")
@@ -52,7 +56,7 @@ def _span(name: str, entry: Any) -> tuple[int, int, str]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"tensor {name!r} has no dtype, shape and data_offsets")
     kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if kind not in SIZES:
+    if not isinstance(kind, str) or kind not in SIZES:
         raise ValueError(f"tensor {name!r} has the unknown type {kind!r}")
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:
         raise ValueError(f"tensor {name!r} has a shape or offsets that are no natural numbers")
@@ -64,15 +68,3 @@ def _span(name: str, entry: Any) -> tuple[int, int, str]:
 
 def _naturals(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"its header has {next(key for key in keys if keys.count(key) > 1)!r} twice")
-    return data
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"its header holds {text}")

@@ -25,15 +25,15 @@ def load_initial(model: Any, tokenizer: Any, source: str) -> Inherited:
     hardened LBPE model opens its gates again: the relations it uses start open, the others half shut. What does
     not fit (another position embedding, say) starts fresh.
 
-    Raises ValueError if `source` holds no model of ours, or one of another width, so that nothing fits.
+    Raises ValueError if `source` cannot be had, holds no model of ours, or one of another width, so that nothing fits;
+    `VerifyError` if reading it could run code.
     """
-    from .saving import find_model, load_weights
+    from ..hub.loading import find_folder, load_folder
 
     try:
-        folder = find_model(source)
-    except FileNotFoundError as problem:
+        old, old_tokenizer = load_folder(find_folder(source))
+    except OSError as problem:
         raise ValueError(f"init_from: {problem}") from None
-    old, old_tokenizer = load_weights(folder)
     old = old.to("cpu")
     state = dict(old.named_parameters()) | _reopened(model, old)
     rows = _common_rows(old_tokenizer, tokenizer)

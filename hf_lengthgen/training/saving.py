@@ -94,33 +94,12 @@ def load_weights(folder: Path) -> tuple[Any, Any]:
         raise ValueError(f"{folder} holds a model of type {kind!r}, not {LengthGenConfig.model_type!r}.")
     try:
         with _no_bars():
-            model = LengthGenForCausalLM.from_pretrained(folder).eval()
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+            model = LengthGenForCausalLM.from_pretrained(folder, use_safetensors=True).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as problem:  # a damaged tokenizer.json raises a bare Exception
         reason = str(problem).strip().partition("\n")[0]
         raise ValueError(f"The model in {folder} cannot be loaded: {reason}") from problem
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
-
-
-def find_model(name: str) -> Path:
-    """A model's local folder: `name`, `name`/model (of an output_dir), or a download from the Hub.
-
-    FileNotFoundError, one line, if there is no model.
-    """
-    if Path(name).exists():
-        return files.model_folder(Path(name))
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise FileNotFoundError(f"There is no folder {name!r}; a model on the Hub is named OWNER/NAME.")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return Path(snapshot_download(name))
-    except (HfHubHTTPError, OSError, ValueError) as problem:
-        reason = str(problem).strip().split("\n")[0]
-        raise FileNotFoundError(
-            f"There is no folder {name!r}, and it cannot be loaded from the Hub: {reason}"
-        ) from None
 
 
 def check_fits(model: Any, tokenizer: Any, task: Any) -> None:

@@ -4,6 +4,7 @@ import datasets
 import huggingface_hub
 import pytest
 import transformers.dynamic_module_utils
+import transformers.utils.hub
 from huggingface_hub import constants
 
 from hf_lengthgen.hub.assemble import assemble
@@ -30,6 +31,7 @@ def point_at(url, home, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets.config, "HUB_DATASETS_URL", url + "/datasets/{repo_id}/resolve/{revision}/{path}")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", home / "datasets")
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None)  # transformers keeps the first address that it saw
     monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(home / "modules"))
     huggingface_hub.close_session()
 

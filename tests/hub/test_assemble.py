@@ -6,8 +6,9 @@ import yaml
 from huggingface_hub import parse_eval_result_entries
 
 from hf_lengthgen.evaluation.result import Result
+from hf_lengthgen.hub import digests
 from hf_lengthgen.hub.assemble import assemble
-from hf_lengthgen.hub.digests import installed
+from hf_lengthgen.hub.digests import digest, installed
 from hf_lengthgen.hub.verification import verify_folder
 from hf_lengthgen.training.arguments import load_training_config
 from hf_lengthgen.training.saving import read_training
@@ -89,6 +90,31 @@ def test_only_its_own_folder_is_replaced(model, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "name", [".git/config", "notes.txt", ".eval_results/mine.yaml", "train.py", "adapter.safetensors"]
+)
+def test_a_folder_with_anything_of_the_users_is_left_alone(name, assembled, tmp_path):
+    """A clone of what was pushed has all that `assemble` writes, and more."""
+    clone = shutil.copytree(assembled, tmp_path / "clone")
+    (clone / name).parent.mkdir(exist_ok=True)
+    (clone / name).write_text("mine")
+    for source in (assembled, clone):
+        with pytest.raises(FileExistsError, match="is not empty; choose another folder") as error:
+            assemble(source, clone, "me/adder")
+        assert name.removesuffix("/config") in str(error.value) and "\n" not in str(error.value)
+    assert (clone / name).read_text() == "mine" and (clone / "README.md").is_file()
+
+
+def test_code_of_an_older_release_is_replaced(assembled, tmp_path, monkeypatch):
+    """A module that this package no longer has."""
+    out = shutil.copytree(assembled, tmp_path / "out")
+    (out / "position_old.py").write_text("old")
+    (tmp_path / "releases.json").write_text(json.dumps({"0.0.1": {"position_old.py": digest(out / "position_old.py")}}))
+    monkeypatch.setattr(digests, "RELEASES", tmp_path / "releases.json")
+    assemble(assembled, out, "me/adder")
+    assert verify_folder(out).release == "installed"
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"model_type": "llama"}, "holds a model of type 'llama'"),
@@ -107,7 +133,7 @@ def test_what_cannot_travel(change, message, copy, tmp_path):
     ("name", "message"),
     [
         ("config.json", "holds no model"),
-        ("result.json", "there is no result file"),
+        ("result.json", "copy has no result.json, nor has the folder above it"),
         ("model.safetensors", "has no weights"),
     ],
 )
@@ -115,4 +141,31 @@ def test_incomplete_folders(name, message, copy, tmp_path):
     (copy / name).unlink()
     with pytest.raises((ValueError, OSError), match=message):
         assemble(copy, tmp_path / "out", "me/adder")
+    assert not (tmp_path / "out").exists()
+
+
+def test_from_within_the_folder(copy, tmp_path, monkeypatch):
+    """`.` has a name, and a folder above it."""
+    shutil.move(copy / "result.json", tmp_path / "result.json")
+    monkeypatch.chdir(copy)
+    assert (assemble(".", tmp_path / "out", "me/adder") / "result.json").is_file()
+    (tmp_path / "result.json").unlink()
+    with pytest.raises(ValueError, match="copy has no result.json, nor has the folder above it"):
+        assemble(".", tmp_path / "out", "me/adder")
+
+
+@pytest.mark.parametrize("text", ["{}", '{"config": 3}', '{"config": []}', "[]", "{"])
+def test_a_training_file_that_is_none(text, copy, tmp_path):
+    (copy / "training.json").write_text(text)
+    with pytest.raises(ValueError, match="training.json (cannot be read|holds no)") as error:
+        assemble(copy, tmp_path / "out", "me/adder")
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["adder", "a/b/c", "/adder", "me/", ""])
+def test_a_name_has_an_owner(name, model, tmp_path):
+    with pytest.raises(ValueError, match=f"named OWNER/NAME, got '{name}'"):
+        assemble(model, tmp_path / "out", name)
+    with pytest.raises(ValueError, match=f"named OWNER/NAME, got '{name}'"):
+        assemble(model, tmp_path / "out", "me/adder", dataset_id=name)
     assert not (tmp_path / "out").exists()

@@ -29,6 +29,7 @@ def test_dry_run(hub, model, tmp_path, capsys):
     assert "not checked; nothing was sent" in capsys.readouterr().out and hub.requests == []
     run("verify", tmp_path / "dry")
     assert f"{tmp_path / 'dry'}: verified (" in capsys.readouterr().out
+    assert "license: mit" in (tmp_path / "dry" / "README.md").read_text()
 
 
 def test_controls_on_the_card(hub, model, tmp_path):
@@ -45,8 +46,9 @@ def test_push_a_data_set(hub, tmp_path, capsys):
     run("push", folder, "me/copies", "--public", "--revision", "small")
     assert f"{hub.url}/datasets/me/copies: 4 files" in capsys.readouterr().out
     assert "README.md" in hub.files("me/copies", "dataset", "small")
-    with pytest.raises(ValueError, match="--to_folder is for models"):
-        run("push", folder, "me/copies", "--to_folder", tmp_path / "x")
+    for option, value in (("--to_folder", tmp_path / "x"), ("--license", "mit"), ("--license", "apache-2.0")):
+        with pytest.raises(ValueError, match=f"{option} is for models"):
+            run("push", folder, "me/copies", option, value)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,12 @@ def test_without_models(tmp_path):
         demo.build([tmp_path])
 
 
+def files(folder):
+    """Path -> bytes of a tree, without what Python keeps for itself."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
 def test_the_space_is_whole(model, tmp_path):
     """The folder that is pushed: page, package, models, and front matter that the Hub can read."""
     import yaml
@@ -39,6 +45,15 @@ def test_the_space_is_whole(model, tmp_path):
     ):
         assert (folder / name).is_file()
     assert not list(folder.rglob("__pycache__")) and not (folder / "build.py").exists()
+    for copied, source, left_out in (
+        (folder / "hf_lengthgen", SPACE.parent / "hf_lengthgen", set()),
+        (folder / "model_cards" / "adder", model, set()),
+        (folder, SPACE, {"build.py"}),
+    ):
+        wanted = {path: data for path, data in files(source).items() if path not in left_out}
+        found = files(copied)
+        assert {path: found.get(path) for path in wanted} == wanted
+        assert copied == folder or found.keys() == wanted.keys()
     front = yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
     assert front["sdk"] == "gradio" and front["app_file"] == "app.py" and len(front["short_description"]) <= 60
     compile((folder / "app.py").read_text(), "app.py", "exec")

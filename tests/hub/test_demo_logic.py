@@ -137,5 +137,26 @@ def test_models_are_found(model, tmp_path):
         find_models([tmp_path / "nothing"])
 
 
+def test_no_model_is_lost_where_names_clash(model, tmp_path):
+    """Runs of two comparisons are both called seed0: then the path is the name."""
+    for place in ("a", "b"):
+        shutil.copytree(model, tmp_path / place / "seed0" / "model")
+    found = find_models([tmp_path / "a" / "seed0", tmp_path / "b" / "seed0", model])
+    assert found == {
+        f"addition: LBPE + hint ({tmp_path / 'a' / 'seed0'})": tmp_path / "a" / "seed0" / "model",
+        f"addition: LBPE + hint ({tmp_path / 'b' / 'seed0'})": tmp_path / "b" / "seed0" / "model",
+        "addition: LBPE + hint (adder)": model,
+    }
+    again = find_models([tmp_path / "a" / "seed0", tmp_path / "a" / "seed0" / "model", tmp_path / "a" / "seed0"])
+    assert list(again) == ["addition: LBPE + hint (seed0)"], "one model, however often it is named"
+
+
+def test_a_pickle_is_no_model(model, tmp_path):
+    folder = shutil.copytree(model, tmp_path / "pickled")
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="pytorch_model.bin .* run code"):
+        Model(folder)
+
+
 def test_python_sum_has_no_limit():
     assert python_sum("9" * 6000, "1") == "1" + "0" * 6000

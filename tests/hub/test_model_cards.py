@@ -20,6 +20,12 @@ from .test_card import table_under
 
 ROOT = Path(__file__).parents[2]
 RELEASED = sorted(path.parent for path in (ROOT / "model_cards").glob("*/result.json"))
+# The result files under results/ that `lengthgen push … --compare` was given for a released card, in this order.
+COMPARED = {
+    "addition-lbpe": [f"addition/{name}" for name in ("rope", "alibi", "lbpe_no_hint", "none", "t5", "learned")],
+    "parity-lbpe": ["parity_no_cot/lbpe"],
+    "division-digit-lbpe": ["main/division_digit/rope", "main/division_digit/lbpe"],
+}
 
 
 def check_numbers(text, result):
@@ -77,6 +83,24 @@ def test_released_cards(folder):
     assert (folder / "model.safetensors").stat().st_size < 2.5e6, "small enough for git"
     (figure,) = re.findall(r"!\[[^]]*\]\(([^)]+)\)", written)
     assert (folder / figure).is_file()
+
+
+def without_version(text):
+    """A card says which version of the package wrote it; that one may be older."""
+    return re.sub(r"^  version = \{.*\}$", "  version", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("folder", RELEASED, ids=lambda folder: folder.name)
+def test_released_cards_are_written_by_their_result_files(folder):
+    """To the letter: every number, in tables, sentences and front matter. `lengthgen push model_cards/NAME OWNER/NAME
+    --to_folder model_cards/NAME --compare …` with the files of COMPARED brings one up to date."""
+    result = Result.load(folder / "result.json")
+    others = [Result.load(ROOT / "results" / name / "seed0.json") for name in COMPARED.get(folder.name, [])]
+    names = {"model_id": f"OWNER/{folder.name}", "figure": "curve.svg", "recipe": "recipe.yaml"}
+    written = (folder / "README.md").read_text(encoding="utf-8")
+    assert without_version(written) == without_version(render_card(result, comparison=others, **names))
+    entries = (folder / ".eval_results" / "lengthgen.yaml").read_text(encoding="utf-8")
+    assert entries == eval_results_yaml(result, f"OWNER/lengthgen-{result.task}")
 
 
 @pytest.mark.slow  # true of a release; between releases the package's code may run ahead of the released models'

@@ -242,6 +242,18 @@ def test_names_the_hub_would_refuse(hub, few, model):
             call()
 
 
+def test_a_name_without_an_owner(hub, model, tmp_path):
+    """The Hub would take it for one of whoever is logged in; the card could not name it."""
+    for call in (
+        lambda: push(model, "adder", to_folder=tmp_path / "dry"),
+        lambda: push(model, "adder"),
+        lambda: push_dataset(tmp_path, "copies"),
+    ):
+        with pytest.raises(ValueError, match="named OWNER/NAME, got '(adder|copies)'"):
+            call()
+    assert hub.requests == [] and not (tmp_path / "dry").exists()
+
+
 def test_no_data_set(hub, tmp_path):
     with pytest.raises(ValueError, match="is no exported data set"):
         push_dataset(tmp_path, "me/copies")

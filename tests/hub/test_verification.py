@@ -5,6 +5,7 @@ import pickle
 import shutil
 import struct
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,6 +26,15 @@ def change_json(name, **changes):
     def change(folder):
         data = json.loads((folder / name).read_text())
         (folder / name).write_text(json.dumps(data | changes))
+
+    return change
+
+
+def without_key(name, key):
+    def change(folder):
+        data = json.loads((folder / name).read_text())
+        del data[key]
+        (folder / name).write_text(json.dumps(data))
 
     return change
 
@@ -87,6 +97,10 @@ TAMPERED = {
     "a code file too many": (write("helper.py", b"import os\n"), "helper.py is unexpected code"),
     "code in a folder": (write("custom_generate/generate.py", b"import os\n"), "generate.py is unexpected code"),
     "compiled code": (write("scale_hint.so", b"\x7fELF"), "scale_hint.so is unexpected code"),
+    "a pickle beside the notes of huggingface_hub": (
+        write(".cache/huggingface.pkl", b"x"),
+        "huggingface.pkl is a kind of file that can run code",
+    ),
     "code in capitals": (write("RELATION.PY", b"import os\n"), "RELATION.PY is unexpected code"),
     "weights in capitals": (write("adapter.SAFETENSORS", b""), "adapter.SAFETENSORS is unexpected"),
     "a code file missing": (lambda folder: (folder / "relation.py").unlink(), "relation.py is missing"),
@@ -111,6 +125,27 @@ TAMPERED = {
         change_json("tokenizer_config.json", tokenizer_class="EvilTokenizer"),
         "asks for the tokenizer class 'EvilTokenizer'",
     ),
+    "another tokenizer class beside the model": (
+        change_json("config.json", tokenizer_class="BertTokenizer"),
+        "config.json asks for the tokenizer class 'BertTokenizer'",
+    ),
+    "no tokenizer class": (without_key("tokenizer_config.json", "tokenizer_class"), "does not say its tokenizer_class"),
+    "a tokenizer class that is null": (
+        change_json("tokenizer_config.json", tokenizer_class=None),
+        "does not say its tokenizer_class",
+    ),
+    "a tokenizer class that is a list": (
+        change_json("tokenizer_config.json", tokenizer_class=["TokenizersBackend"]),
+        "asks for the tokenizer class \\['TokenizersBackend'\\]",
+    ),
+    "no tokenizer": (
+        lambda folder: (folder / "tokenizer_config.json").unlink(),
+        "there is no tokenizer_config.json",
+    ),
+    "weights under another name": (
+        change_json("config.json", transformers_weights="README.md"),
+        "config.json names a file of weights, 'README.md'",
+    ),
     "a pipeline with code": (change_json("config.json", custom_pipelines={"x": {"impl": "a.B"}}), "names code to run"),
     "an attention kernel": (change_json("config.json", attn_implementation="evil/kernel"), "fetched from elsewhere"),
     "another package": (change_json("config.json", position_package="evil"), "needs the code of another package"),
@@ -133,9 +168,11 @@ TAMPERED = {
     ),
     "a shape of other size": (change_header(with_entry(EMBED, shape=[16, 129])), "does not have 8192 bytes"),
     "another type": (change_header(with_entry(EMBED, dtype="F16")), "does not have 8192 bytes"),
+    "a type that is no text": (change_header(with_entry(EMBED, dtype=["F32"])), "unknown type \\['F32'\\]"),
+    "a type that is an object": (change_header(with_entry(EMBED, dtype={})), "unknown type {}"),
     "an unknown type": (change_header(with_entry(EMBED, dtype="PY")), "unknown type 'PY'"),
     "a negative offset": (change_header(with_entry(EMBED, data_offsets=[-4, 8188])), "no natural numbers"),
-    "a tensor twice": (change_header(lambda h: REPEATED + json.dumps(h)[1:]), "has 'lm_head.weight' twice"),
+    "a tensor twice": (change_header(lambda h: REPEATED + json.dumps(h)[1:]), "key 'lm_head.weight' occurs twice"),
     "bytes behind the tensors": (change_header(lambda h: h, behind=b"hidden"), "its tensors end at"),
     "an index that leads out": (
         write("model.safetensors.index.json", b'{"weight_map": {"lm_head.weight": "../../secret.safetensors"}}'),
@@ -143,7 +180,7 @@ TAMPERED = {
     ),
     "a link to a file elsewhere": (link("result.json", "/etc/hostname"), "is a link that leads out of the folder"),
     "a link to a folder elsewhere": (link("pictures", "/etc"), "is a link that leads out of the folder"),
-    "JSON with a key twice": (write("generation_config.json", b'{"a": 1, "a": 2}'), "has a key twice"),
+    "JSON with a key twice": (write("generation_config.json", b'{"a": 1, "a": 2}'), "the key 'a' occurs twice"),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "there are no weights"),
 }
 
@@ -168,7 +205,8 @@ def test_a_tampered_folder_is_refused(case, copy):
 REMOTE = [
     "code that runs on import", "a code file too many", "code in a folder", "a pickle beside the weights",
     "a pickle as the weights", "code from another repository", "a tokenizer with code", "tensors that overlap",
-    "a shape of other size", "an adapter of another model", "a header longer than the file",
+    "a shape of other size", "an adapter of another model", "a header longer than the file", "a type that is no text",
+    "another tokenizer class beside the model",
 ]  # fmt: skip
 
 
@@ -264,11 +302,12 @@ def test_bytes_exchanged_on_the_way_are_found(hub, published):
     assert verify(published).release == "installed"
 
 
-def test_a_cached_file_that_was_changed_is_found(hub, published):
+@pytest.mark.parametrize("name", ["scale_hint.py", ".eval_results/lengthgen.yaml"])
+def test_a_cached_file_that_was_changed_is_found(name, hub, published):
     folder = verify(published).folder
-    path = (folder / "scale_hint.py").resolve()
+    path = (folder / name).resolve()
     path.write_bytes(path.read_bytes()[:-1] + b"#")
-    with pytest.raises(VerifyError, match="scale_hint.py is not what the Hub announced"):
+    with pytest.raises(VerifyError, match=f"{name} is not what the Hub announced"):
         verify(published)
     assert snapshot_download(published) and verify(published).release == "installed"
 
@@ -293,6 +332,53 @@ def test_a_download_that_fails_is_one_clear_error(pattern, kind, message, hub, p
     with pytest.raises(HubError, match=message) as error:
         load(published)
     assert "\n" not in str(error.value)
+
+
+def test_links_of_the_cache_lead_to_its_own_blobs_only(hub, published, monkeypatch):
+    """models--me--adder/snapshots/COMMIT/README.md -> ../../blobs/DIGEST, and nowhere else: not into another model."""
+    folder = verify(published).folder
+    repository = folder.parents[1]
+    assert repository.name == "models--me--adder" and (repository / "blobs").is_dir()
+    assert (folder / "README.md").is_symlink() and verify_folder(folder).release == "installed"
+    monkeypatch.chdir(folder)
+    assert verify_folder(Path(".")).release == "installed"
+    blob = (folder / "README.md").resolve()
+    for place in (
+        repository,
+        repository.parent,
+        repository.parents[1],
+        repository.parent / "models--me--other" / "blobs",
+    ):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "secret.md").write_text("secret")
+        link("README.md", place / "secret.md")(folder)
+        with pytest.raises(VerifyError, match="README.md is a link that leads out of the folder"):
+            verify_folder(folder)
+        with pytest.raises(VerifyError, match="README.md is not what the Hub announced"):
+            verify(published)
+        assert (place / "secret.md").read_text() == "secret", "only the cache's own is deleted"
+    link("README.md", blob)(folder)
+    assert verify(published).release == "installed"
+
+
+def test_snapshots_that_are_no_cache(copy, tmp_path):
+    """A folder of that name alone opens no door to what lies beside it."""
+    (tmp_path / "secret.md").write_text("secret")
+    (tmp_path / "snapshots").mkdir()
+    folder = shutil.move(copy, tmp_path / "snapshots" / "copy")
+    link("README.md", tmp_path / "secret.md")(folder)
+    with pytest.raises(VerifyError, match="README.md is a link that leads out of the folder"):
+        verify_folder(folder)
+
+
+def test_deep_nesting_is_no_crash(copy):
+    (copy / "generation_config.json").write_text('{"a": ' + "[" * 10**5 + "]" * 10**5 + "}")
+    with pytest.raises(VerifyError, match="generation_config.json is refused: it is nested too deeply"):
+        verify_folder(copy)
+    value = {"auto_map": 1}
+    for _ in range(10**4):  # deeper than Python calls functions, as a parser in C may have read it
+        value = [value]
+    assert list(verification._keys(value)) == ["auto_map"]
 
 
 def test_places_that_are_none(hub, tmp_path):
