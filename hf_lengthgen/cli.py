@@ -288,7 +288,7 @@ def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         return
     if chosen.action == "list":
         for name in list_tasks():
-            print(get_task(name).describe().splitlines()[0])
+            print(f"{name}: {get_task(name).about}")
         return
     if chosen.name is None:
         raise ValueError(f"tasks show needs the name of a task: {', '.join(list_tasks())}.")

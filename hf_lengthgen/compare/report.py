@@ -148,7 +148,6 @@ def _about(outcomes: Outcomes, task: str) -> str:
     """Format, steps, and whether the number of operators is known to be constant."""
     config = next(cell.config for cell in outcomes.grid.cells if cell.task == task)
     built = get_task(config.task, **config.task_options)
-    first = built.describe().splitlines()[0].removeprefix(f"{built.name}: ")
     steps = sorted({cell.config.steps for cell in outcomes.grid.cells if cell.task == task})
     trained = f"Trained on n = {config.n_min}..{config.n_max}, {' to '.join(f'{s:,}' for s in steps)} steps."
-    return f"{first[:1].upper()}{first[1:]} {trained} SRC: {built.src_verdict}"
+    return f"{built.about[:1].upper()}{built.about[1:]} {trained} SRC: {built.src_verdict}"

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from datasets.builder import Key
 
-from ..tasks import Task
+from ..tasks import Samples, Task
 from ..tasks.task import Scale
 from .encode import BOS, EOS, SPECIAL_TOKENS, vocabulary_table
 from .lengths import Lengths
@@ -21,7 +21,8 @@ from .splits import SPLITS, Drawn, draw_split
 BLOCK = 4096  # rows that share a random generator: what a row is depends on its index, not on num_proc
 _CELLS = 1 << 20  # blocks of long rows are smaller: at most this many rows times n_max
 _MAX_BYTES = 2**31 - 1  # of an Arrow string column
-_BOS, _EOS = 128, 129  # what stands for <bos> and <eos> among ASCII codes
+_ANSWER = 128  # added to the ASCII codes of answers, so that one array tells them from prompts
+_FRAME = 128  # what stands for <bos> and <eos> among these codes: NUL is no character
 FEATURES = datasets.Features(
     {
         "prompt": datasets.Value("string"),
@@ -56,65 +57,70 @@ def drawn_table(task: Task, drawn: Drawn) -> pa.Table:
         ValueError: the rows exceed what an Arrow column can hold.
     """
     parts, order = drawn.parts, pa.array(drawn.order)
-    texts = [np.concatenate([part.prompts, part.answers], axis=1) for part in parts]
-    dense = [text.all() for text in texts]  # rows of one scale are mostly of one length
-    prompts = _joined([part.prompts for part in parts], dense, order, pa.string())
-    answers = _joined([part.answers for part in parts], dense, order, pa.string())
-    framed = _joined([_framed(text) for text in texts], dense, order, pa.binary())
-    # <bos> goes with the prompt, <eos> with the answer.
-    runs = 1 + np.stack([np.diff(_offsets(prompts)), np.diff(_offsets(answers))], axis=1)
-    learned = np.repeat(np.tile([False, True], len(order)), runs.ravel())
-    ids = np.frombuffer(framed.buffers()[2].to_pybytes().translate(_token_table(task)), dtype=np.uint8)
-    part_of_row = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[drawn.order]
-    hints = np.stack([part.scales[0] for part in parts]).astype(np.int32)[part_of_row]
+    sizes = np.array([len(part) for part in parts])
+    prompts = _joined([part.prompts for part in parts], sizes, order, pa.string())
+    answers = _joined([part.answers for part in parts], sizes, order, pa.string())
+    framed = _joined([_framed(part) for part in parts], sizes, order, pa.binary())
+    codes, ends = framed.buffers()[2], _offsets(framed)
+    ids = np.frombuffer(codes.to_pybytes().translate(_token_table(task)), dtype=np.uint8).astype(np.int16)
+    learned = np.frombuffer(codes, dtype=np.uint8) > _FRAME
+    ids[ends[1:] - 1], learned[ends[1:] - 1] = SPECIAL_TOKENS.index(EOS), True
+    part_of_row = np.repeat(np.arange(len(parts)), sizes).take(drawn.order)
+    hints = np.stack([part.scales[0] for part in parts]).astype(np.int32).take(part_of_row, axis=0)
     difficulty = np.concatenate([task.difficulty(part) for part in parts]).astype(np.int32)
     columns = {
         "prompt": prompts,
         "answer": answers,
-        "text": _joined(texts, dense, order, pa.string()),
-        "tokens": pa.ListArray.from_arrays(_offsets(framed), ids.astype(np.int16)),
-        "answer_mask": pa.ListArray.from_arrays(_offsets(framed), _bits(learned)),
-        "n": drawn.scales.max(axis=1).astype(np.int32)[part_of_row],
+        "text": _text(framed),
+        "tokens": pa.ListArray.from_arrays(ends, ids),
+        "answer_mask": pa.ListArray.from_arrays(ends, _bits(learned)),
+        "n": drawn.scales.max(axis=1).astype(np.int32).take(part_of_row),
         "scale_hint": pa.ListArray.from_arrays(
             np.arange(len(hints) + 1, dtype=np.int32) * hints.shape[1], hints.ravel()
         ),
-        "difficulty": difficulty[drawn.order],
+        "difficulty": difficulty.take(drawn.order),
     }
     return pa.table(columns, schema=_SCHEMA)
 
 
-def _framed(text: np.ndarray) -> np.ndarray:
-    """<bos> text <eos>, as codes."""
-    codes = np.empty((len(text), text.shape[1] + 2), dtype=np.uint8)
-    codes[:, 0], codes[:, -1] = _BOS, _EOS
-    codes[:, 1:-1] = text
+def _framed(part: Samples) -> np.ndarray:
+    """<bos> prompt answer <eos> as codes: uint8, (count, P + A + 2)."""
+    count, width = part.prompts.shape
+    codes = np.empty((count, width + part.answers.shape[1] + 2), dtype=np.uint8)
+    codes[:, 0] = codes[:, -1] = _FRAME
+    codes[:, 1 : width + 1] = part.prompts
+    np.bitwise_or(part.answers, _ANSWER, out=codes[:, width + 1 : -1])
+    if not part.answers.all():
+        codes[:, width + 1 : -1][part.answers == 0] = 0
     return codes
 
 
-def _joined(matrices: list[np.ndarray], dense: list[bool], order: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Rows of codes in this order, without the padding 0, which the matrices called dense do not have.
+def _text(framed: pa.Array) -> pa.Array:
+    """The rows without their frames, as strings."""
+    codes = np.frombuffer(framed.buffers()[2], dtype=np.uint8)
+    plain = (codes & np.uint8(_ANSWER - 1)).tobytes().translate(None, b"\0")
+    offsets = _offsets(framed) - 2 * np.arange(len(framed) + 1, dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(framed), [None, pa.py_buffer(offsets), pa.py_buffer(plain)])
+
+
+def _joined(matrices: list[np.ndarray], counts: np.ndarray, order: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The rows of codes, counts[k] in matrix k, in this order and without the padding 0.
 
     Arrow moves whole rows; nothing is done character by character, unless rows of one scale differ in length.
     """
     widths = [codes.shape[1] for codes in matrices]
-    sizes = np.repeat(widths, [len(codes) for codes in matrices])
-    flat, start = [], 0
-    for codes, full in zip(matrices, dense, strict=True):
-        if full:
-            flat.append(codes.ravel())
-        else:
-            present = codes != 0
-            sizes[start : start + len(codes)] = np.count_nonzero(present, axis=1)
-            flat.append(codes[present])
-        start += len(codes)
-    data = np.concatenate(flat)
+    data = np.concatenate([codes.ravel() for codes in matrices])
+    lengths = np.repeat(np.array(widths, dtype=np.int32), counts)
+    if not data.all():
+        lengths = np.concatenate([np.count_nonzero(codes, axis=1) for codes in matrices])
+        data = data[data != 0]
     longest = max(widths)
-    possible = max(len(order), len(sizes)) * longest
-    if possible > _MAX_BYTES and max(len(data), sizes[order.to_numpy()].sum()) > _MAX_BYTES:
+    possible = max(len(order), len(lengths)) * longest
+    if possible > _MAX_BYTES and max(len(data), lengths[order.to_numpy()].sum(dtype=np.int64)) > _MAX_BYTES:
         raise ValueError(f"{len(order)} rows of {longest} characters exceed an Arrow column of {_MAX_BYTES} bytes")
-    offsets = np.zeros(len(sizes) + 1, dtype=np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    rows = pa.Array.from_buffers(kind, len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
+    np.cumsum(lengths, dtype=np.int32, out=offsets[1:])
+    rows = pa.Array.from_buffers(kind, len(lengths), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
     return rows.take(order)
 
 
@@ -128,9 +134,10 @@ def _bits(flags: np.ndarray) -> pa.Array:
 
 
 def _token_table(task: Task) -> bytes:
-    """Code -> token id: ids of characters and special tokens together are below 256."""
+    """Code -> token id, <bos> for both frames: ids of characters and special tokens together are below 256."""
     table = vocabulary_table(task.vocabulary)
-    table[_BOS], table[_EOS] = SPECIAL_TOKENS.index(BOS), SPECIAL_TOKENS.index(EOS)
+    table[_ANSWER:] = table[:_ANSWER]
+    table[_FRAME] = SPECIAL_TOKENS.index(BOS)
     return table.astype(np.uint8).tobytes()
 
 

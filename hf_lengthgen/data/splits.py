@@ -111,7 +111,9 @@ def _kinds(scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         kinds, kind_of_row = np.unique(scales, axis=0, return_inverse=True)
         return kinds, kind_of_row.ravel()
     # Few possible scales: counting them is ten times as fast as the sorting that np.unique does.
-    place = np.ravel_multi_index(columns - least[:, None], spans)
+    place = np.zeros(len(scales), dtype=np.int64)
+    for column, low, span in zip(columns, least, spans, strict=True):
+        place = place * span + (column - low)
     present = np.bincount(place, minlength=math.prod(spans)) > 0
     kinds = np.stack(np.unravel_index(np.flatnonzero(present), spans), axis=1) + least
     return kinds, (np.cumsum(present) - 1).take(place)
@@ -123,7 +125,7 @@ def _fill(task: Task, split: str, scale: tuple[int, ...], count: int, rng: np.ra
     need = int(count)
     for _ in range(_ROUNDS):
         drawn = task.sample(scale, int(1.25 * need / SHARES[split]) + 16, rng)
-        rows = np.flatnonzero(split_of(drawn.prompts) == SPLITS.index(split))
+        (rows,) = np.nonzero(split_of(drawn.prompts) == SPLITS.index(split))
         kept.append(drawn.take(rows[:need]))
         need -= len(kept[-1])
         if need == 0:

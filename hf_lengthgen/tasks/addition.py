@@ -9,7 +9,6 @@ from .formats import Number, Piece, check_choice
 from .integers import to_digits, to_integer
 from .task import Characters, Samples, ScaleRule, assemble
 
-_FEW = 32  # columns that a loop adds faster than array operations over all of them
 _VALUES = np.zeros(256)  # of characters: digits have theirs, others 0
 _VALUES[ord("0") : ord("9") + 1] = np.arange(10)
 
@@ -85,9 +84,7 @@ class Addition(NumberTask):
         if self.config.padding == "none":
             for operand, width in zip(operands, widths, strict=True):
                 self.lead(operand[:, :width], rng)
-        places = self.columns(max(widths))
-        if places > max(widths):
-            operands = tuple(np.pad(operand, ((0, 0), (0, places - max(widths)))) for operand in operands)
+        operands = tuple(map(self.widen, operands))
         total = add_digits(*operands, self.config.base)
         a, b = (
             self.format.encode(operand[:, : self.columns(width)], start)
@@ -99,9 +96,14 @@ class Addition(NumberTask):
         """The number of carries. Each turns `base` in one column into 1 in the next, so that digits worth base - 1
         are missing in the sum: no carry has to be followed, and the format does not matter.
         """
-        codes = np.concatenate([samples.prompts, samples.answers], axis=1)
-        signs = np.repeat([1.0, -1.0], [samples.prompts.shape[1], samples.answers.shape[1]])
-        return (_VALUES.take(codes) @ signs / (self.config.base - 1)).astype(np.int32)
+        prompts, answers = samples.prompts, samples.answers
+        if self.bare and self.config.padding != "none":
+            # Codes do as well as values: all rows have the same number of digits.
+            digits = prompts.shape[1] - len(self.marks) - answers.shape[1]
+            missing = _sums(prompts) - _sums(answers) - (sum(map(ord, self.marks)) + digits * ord("0"))
+        else:
+            missing = _sums(_VALUES.take(prompts)) - _sums(_VALUES.take(answers))
+        return (missing / (self.config.base - 1)).astype(np.int32)
 
     def solve(self, a: str, b: str) -> dict[str, str]:
         if self.config.widths == "equal" and len(a) != len(b):
@@ -116,27 +118,29 @@ class Addition(NumberTask):
         return {"sum": self.padded(to_digits(total, base, 1 + max(len(a), len(b))))}
 
 
+def _sums(numbers: np.ndarray) -> np.ndarray:
+    """Sums of rows, as a product, which is the fastest way for short ones: (count, w) -> float64 (count,)."""
+    return numbers.astype(np.float64) @ np.ones(numbers.shape[1])
+
+
 def add_digits(a: np.ndarray, b: np.ndarray, base: int) -> np.ndarray:
     """Sums of numbers given as digits, least significant first: two (count, w) -> (count, w + 1), uint8.
 
-    Works on digits only, so no width overflows. Few digits are added column by column. Many are without a loop: the
-    carry into column k comes from the last column before it whose digits do not add up to base - 1 (such a column
-    passes on whatever comes in), and is 1 if that column's digits add up to `base` or more.
+    No width overflows: eight digits at a time are the bytes of one integer. Every digit of `a` is raised by
+    256 - base, so that a byte overflows where a column carries, and the processor's carry into the next byte is the
+    column's. A byte that does not overflow stays raised.
     """
-    count, width = a.shape
-    sums = np.zeros((width + 1, count), dtype=np.uint8)  # by columns: what belongs together lies together
-    np.add(a.T, b.T, out=sums[:-1])
-    if width <= _FEW:
-        for k in range(width):
-            sums[k + 1] += sums[k] >= base
-    else:
-        # Twice the number of the column, plus 1 if it carries: the largest so far is that of the last that decides.
-        decides = np.arange(2, 2 * width + 2, 2, dtype=np.min_scalar_type(2 * width + 1))[:, None] + (sums[:-1] >= base)
-        decides *= sums[:-1] != base - 1
-        np.maximum.accumulate(decides, axis=0, out=decides)
-        sums[1:] += (decides & 1).astype(np.uint8)
-    sums -= (sums >= base) * np.uint8(base)
-    return np.ascontiguousarray(sums.T)
+    (count, width), raised = a.shape, np.uint8(256 - base)
+    words = width // 8 + 1
+    left, right = (np.zeros((count, 8 * words), dtype=np.uint8) for _ in range(2))
+    left[:, :width], right[:, :width] = a, b
+    left += raised
+    one, other = left.view("<u8"), right.view("<u8")
+    for word in range(words):
+        if word:  # what the word before carries; a byte of `other` is a digit and does not overflow
+            other[:, word] += one[:, word - 1] < other[:, word - 1]
+        one[:, word] += other[:, word]
+    return np.minimum(left, left - raised)[:, : width + 1]
 
 
 def draw_operands(
@@ -153,15 +157,21 @@ def draw_operands(
     """
     count, width = len(hard), max(widths)
     column = np.arange(width)
-    inside = [column < w for w in widths]
     equal_widths = widths[0] == widths[1]  # then the masks, all True, are skipped
-    a, b = (rng.integers(0, base, size=(count, width), dtype=np.uint8) for _ in widths)
+    operands = np.empty((2, count, width), dtype=np.uint8)
+    a, b = operands
+    a[:] = rng.integers(0, base, size=(count, width), dtype=np.uint8)
+    b[:] = rng.integers(0, base, size=(count, width), dtype=np.uint8)
     if not equal_widths:
-        a, b = a * inside[0], b * inside[1]
-    kind = np.where(hard, rng.integers(0, 4, size=count), 4)
+        inside = [column < w for w in widths]
+        a *= inside[0]
+        b *= inside[1]
+    rows = np.flatnonzero(hard)
+    kind = rng.integers(0, 4, size=count).take(rows)
 
-    chain = np.flatnonzero(kind < 2)
-    share = np.where(kind[chain] == 1, 1.0, rng.random(len(chain)))
+    carries = kind < 2
+    chain = rows[carries]
+    share = np.where(kind[carries] == 1, 1.0, rng.random(len(chain)))
     passes = rng.random((len(chain), width)) < share[:, None]
     nines = np.uint8(base - 1)
     left, right = a.take(chain, axis=0), b.take(chain, axis=0)
@@ -173,13 +183,11 @@ def draw_operands(
     right[:, 0] = base - left[:, 0]
     a[chain], b[chain] = left, right
 
-    short = np.flatnonzero(kind == 2)
+    short = rows[kind == 2]
     first_zero = rng.integers(0, width, size=len(short))
-    kept = column < first_zero[:, None]
-    second = rng.integers(0, 2, size=(len(short), 1)) == 1
-    a[short] *= kept | second
-    b[short] *= kept | ~second
+    which = rng.integers(0, 2, size=(len(short), 1))[:, 0]
+    operands[which, short] *= column < first_zero[:, None]
 
-    equal = np.flatnonzero(kind == 3)
+    equal = rows[kind == 3]
     b[equal] = a[equal] if equal_widths else np.where(inside[0] & inside[1], a[equal], b[equal])
     return a, b

@@ -115,8 +115,12 @@ class NumberTask(FormattedTask):
 
     def operand(self, digits: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         """Characters of an operand of scale n, given as n digits (count, n)."""
+        return self.format.encode(self.widen(digits), start)
+
+    def widen(self, digits: np.ndarray) -> np.ndarray:
+        """Numbers of n digits, (count, n), with the zeros of padding="fixed": (count, columns(n))."""
         missing = self.columns(digits.shape[1]) - digits.shape[1]
-        return self.format.encode(np.pad(digits, ((0, 0), (0, missing))) if missing else digits, start)
+        return np.pad(digits, ((0, 0), (0, missing))) if missing else digits
 
     def result(self, digits: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         """Characters of a result whose digits are as many as it is padded to."""

@@ -1,13 +1,16 @@
 """Exact arithmetic on many long numbers at once, as arrays of digits.
 
-Numbers are rows of digits, least significant first: uint8, (count, w). No operation turns them into machine
-integers, so no width overflows. Carries need no loop over digits: see `normalise`.
+Numbers are rows of digits, least significant first: uint8, (count, w). Products, quotients and roots of
+short numbers are computed with machine integers; where results may not fit, digits are, so that no width overflows.
+Carries need no loop over digits: see `normalise`.
 """
 
 import numpy as np
 
 _SCHOOLBOOK = 64  # the shorter factor's digits up to which the product is summed row by row, not by FFT
 _BITS = (8, 4, 2, 1)  # a digit of base <= 10 is found bit by bit
+_INT64 = 2**63
+_EXACT = 2**52  # the square roots of smaller integers, as float64, have the right floors
 
 
 def normalise(columns: np.ndarray, base: int) -> np.ndarray:
@@ -40,6 +43,9 @@ def subtract(a: np.ndarray, b: np.ndarray, base: int) -> tuple[np.ndarray, np.nd
 
 def multiply(a: np.ndarray, b: np.ndarray, base: int) -> np.ndarray:
     """Products: (count, n), (count, m) -> (count, n + m)."""
+    width = a.shape[1] + b.shape[1]
+    if base**width <= _INT64:
+        return _unpacked(_packed(a, base) * _packed(b, base), base, width)
     return normalise(multiply_columns(a, b), base)
 
 
@@ -79,6 +85,8 @@ def divide(
     If `remainders`, uint8 (count, n, m), is given, what is left after quotient digit k is written to [:, k].
     """
     count, m = b.shape
+    if base ** max(a.shape[1], m) <= _INT64:
+        return _divide_integers(a, b, base, remainders)
     multiples = {1: np.pad(b, ((0, 0), (0, 1)))}  # a quotient digit is found bit by bit
     bits = [bit for bit in _BITS if bit < base]
     for bit in bits[-2::-1]:
@@ -97,6 +105,27 @@ def divide(
     return quotient, rest[:, :-1]
 
 
+def _divide_integers(
+    a: np.ndarray, b: np.ndarray, base: int, remainders: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`divide` for numbers that fit into an int64."""
+    number, divisor = _packed(a, base), _packed(b, base)
+    quotient, rest = np.divmod(number, divisor)
+    if remainders is not None:  # those of the numbers that the first digits form
+        remainders[:] = _unpacked(number[:, None] // base ** np.arange(a.shape[1]) % divisor[:, None], base, b.shape[1])
+    return _unpacked(quotient, base, a.shape[1]), _unpacked(rest, base, b.shape[1])
+
+
+def _packed(digits: np.ndarray, base: int) -> np.ndarray:
+    """Digits (count, w) -> integers, int64 (count,); they must fit."""
+    return digits @ base ** np.arange(digits.shape[1])
+
+
+def _unpacked(numbers: np.ndarray, base: int, width: int) -> np.ndarray:
+    """Integers (...) -> their first digits, uint8 (..., width)."""
+    return (numbers[..., None] // base ** np.arange(width) % base).astype(np.uint8)
+
+
 def square_root(a: np.ndarray, base: int) -> np.ndarray:
     """The floors of the square roots: (count, n) -> (count, ceil(n / 2)), n >= 1, digit by digit from the top.
 
@@ -104,6 +133,8 @@ def square_root(a: np.ndarray, base: int) -> np.ndarray:
     """
     count, n = a.shape
     half = (n + 1) // 2
+    if base**n <= _EXACT:
+        return _unpacked(np.sqrt(_packed(a, base)).astype(np.int64), base, half)
     rest = np.zeros((count, 2 * half + 2), dtype=np.uint8)
     rest[:, :n] = a
     root = np.zeros((count, half), dtype=np.uint8)

@@ -7,11 +7,9 @@ import numpy as np
 
 from .arithmetic import NumberConfig, NumberTask, back, draw_number
 from .digits import divide_by_digit
-from .formats import Mark, Number, Piece, Repeat, Symbol, check_choice, pack_left
+from .formats import Mark, Number, Piece, Repeat, Symbol, pack_left
 from .integers import to_digits, to_integer
 from .task import Characters, ScaleRule, assemble
-
-_COTS = ("none", "pairs")
 
 
 @dataclass(frozen=True)
@@ -23,12 +21,12 @@ class DivisionDigitConfig(NumberConfig):
             remainder.
     """
 
+    steps = "pairs"
     order: str = "plain"
     cot: str = "pairs"
 
     def validate(self) -> None:
         super().validate()
-        check_choice("cot", self.cot, _COTS)
         if self.cot == "pairs":
             self.need_plain_numbers("cot='pairs'", order="plain")
 
@@ -97,12 +95,11 @@ class DivisionDigit(NumberTask):
         a = self.lead(draw_number(scale[0], base, hard, rng), rng)
         divisor = rng.integers(1, base, size=count, dtype=np.uint8)
         start = self.draw_start(count, rng)
-        places = self.columns(scale[0])
-        quotient, rests = divide_by_digit(np.pad(a, ((0, 0), (0, places - scale[0]))), divisor, base)
+        quotient, rests = divide_by_digit(self.widen(a), divisor, base)
         prompts = assemble(self.operand(a, start), "/", divisor[:, None] + zero, "=")
         if self.config.cot == "pairs":
             pairs = np.stack([quotient, rests], axis=2)[:, ::-1] + np.uint8(zero)
-            return prompts, pairs.reshape(count, 2 * places)
+            return prompts, pairs.reshape(count, 2 * quotient.shape[1])
         return prompts, pack_left(assemble(self.result(quotient, start), ":", rests[:, :1] + zero))
 
     def solve(self, dividend: str, divisor: str) -> dict[str, Any]:

@@ -87,7 +87,9 @@ class NumberFormat:
             sizes: (count,), how many digits of a row to write; the rest of the row is filled with 0.
         """
         count, places = digits.shape
-        codes = digits.astype(np.uint8) + np.uint8(ord("0"))
+        codes = digits.astype(np.uint8, copy=False) + np.uint8(ord("0"))
+        if self.period == 1 and sizes is None:
+            return codes[:, ::-1] if self.order == "plain" else codes
         if self.period == 1:
             cells = codes[:, :, None]
         else:

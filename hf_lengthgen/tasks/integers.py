@@ -18,9 +18,18 @@ def to_digits(value: int, base: int, width: int) -> str:
     for start in range(0, width, _CHUNK):
         size = min(_CHUNK, width - start)
         value, part = divmod(value, base**size)
-        for _ in range(size):
-            part, digit = divmod(part, base)
-            digits.append(str(digit))
+        digits.append(_few_digits(part, base, size))
+    return "".join(digits)
+
+
+def _few_digits(value: int, base: int, width: int) -> str:
+    """The same for a chunk, which is short enough for str()."""
+    if base == 10:
+        return str(value).zfill(width)[::-1]
+    digits = []
+    for _ in range(width):
+        value, digit = divmod(value, base)
+        digits.append(str(digit))
     return "".join(digits)
 
 

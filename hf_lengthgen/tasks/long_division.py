@@ -8,11 +8,9 @@ import numpy as np
 
 from .arithmetic import NumberConfig, NumberTask, draw_divisor, draw_number
 from .digits import divide, multiply
-from .formats import Mark, Number, Piece, Repeat, Symbol, check_choice, pack_left
+from .formats import Mark, Number, Piece, Repeat, Symbol, pack_left
 from .integers import to_digits, to_integer
 from .task import Characters, assemble
-
-_COTS = ("none", "rows")
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,12 @@ class LongDivisionConfig(NumberConfig):
             remainder after it, and ";".
     """
 
+    steps = "rows"
     order: str = "plain"
     cot: str = "none"
 
     def validate(self) -> None:
         super().validate()
-        check_choice("cot", self.cot, _COTS)
         if self.cot == "rows":
             self.need_plain_numbers("cot='rows'", order="plain")
 
@@ -79,9 +77,7 @@ class LongDivision(NumberTask):
             exact = np.flatnonzero(hard & (rng.random(count) < 0.25))
             a[exact] = multiply(draw_number(n - m, base, hard[exact], rng), b[exact], base)
         a, start = self.lead(a, rng), self.draw_start(count, rng)
-        wide_a, wide_b = (
-            np.pad(digits, ((0, 0), (0, self.columns(digits.shape[1]) - digits.shape[1]))) for digits in (a, b)
-        )
+        wide_a, wide_b = self.widen(a), self.widen(b)
         prompts = assemble(self.format.encode(wide_a, start), "/", self.format.encode(wide_b, start), "=")
         if self.config.cot == "none":
             quotient, rest = divide(wide_a, wide_b, base)
@@ -104,8 +100,8 @@ class LongDivision(NumberTask):
         quotient = to_digits(number // d, base, n)
         if self.config.cot == "none":
             return {"quotient": self.padded(quotient), "remainder": self.padded(to_digits(number % d, base, m))}
-        rows = []
+        rows, first = [], 0
         for k in reversed(range(n)):  # by definition: what is left of the number that the first digits form
-            rest = to_integer(dividend[k:], base) % d
-            rows.append({"quotient": quotient[k], "remainder": to_digits(rest, base, m)})
+            first = first * base + int(dividend[k])
+            rows.append({"quotient": quotient[k], "remainder": to_digits(first % d, base, m)})
         return {"rows": rows}

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from .expressions import check_modulus
-from .formats import Mark, Piece, Repeat, Symbol, Text, check_choice
+from .formats import Mark, Piece, Repeat, Symbol, Text
 from .formatted import FormattedTask
 from .strings import draw_symbols
 from .task import Characters, TaskConfig, ascii_codes, assemble
 
-_COTS = ("none", "running")
 _TERMS = string.ascii_lowercase[:10]
 
 
@@ -30,6 +29,7 @@ class ModularArithmeticConfig(TaskConfig):
             letter (a = 0, b = 1, ...), then ":" and the result; "none".
     """
 
+    steps = "running"
     modulus: int = 5
     operators: str = "+-*"
     cot: str = "none"
@@ -38,7 +38,6 @@ class ModularArithmeticConfig(TaskConfig):
         super().validate()
         check_modulus(self.modulus)
         check_operators(self.operators, "+-*")
-        check_choice("cot", self.cot, _COTS)
 
 
 def check_operators(operators: str, allowed: str) -> None:

@@ -8,11 +8,9 @@ import numpy as np
 
 from .arithmetic import NumberConfig, NumberTask, back, draw_number
 from .digits import normalise
-from .formats import Number, Piece, Repeat, check_choice
+from .formats import Number, Piece, Repeat
 from .integers import to_digits, to_integer
 from .task import Characters, Scale, ScaleRule, assemble
-
-_COTS = ("none", "sums")
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,7 @@ class MultiAdditionConfig(NumberConfig):
             so on; operands are padded with zeros to the length of the total, so that all rows have one length.
     """
 
+    steps = "sums"
     operands: int = 3
     cot: str = "none"
 
@@ -32,7 +31,6 @@ class MultiAdditionConfig(NumberConfig):
         super().validate()
         if self.operands < 0 or self.operands == 1:
             raise ValueError(f"option 'operands' must be at least 2, or 0 for a second scale, got {self.operands}")
-        check_choice("cot", self.cot, _COTS)
         if self.cot == "sums":
             self.need_plain_numbers("cot='sums'", order=self.order)
 

@@ -13,7 +13,6 @@ from .formats import Mark, Number, Piece, Repeat, Symbol, Text, check_choice
 from .integers import to_digits, to_integer
 from .task import Characters, ScaleRule, ascii_codes, assemble
 
-_COTS = ("none", "tape")
 _COPIES, _CARRIES = string.ascii_lowercase[:10], string.ascii_uppercase[:10]  # digits of their own, see below
 _BLANK = "_"
 
@@ -27,13 +26,13 @@ class MultiplicationConfig(NumberConfig):
         cot: "none", or "tape": the answer rewrites a tape of 9n + 2 characters n times.
     """
 
+    steps = "tape"
     widths: str = "equal"
     cot: str = "none"
 
     def validate(self) -> None:
         super().validate()
         check_choice("widths", self.widths, WIDTHS)
-        check_choice("cot", self.cot, _COTS)
         if self.cot == "tape":
             self.need_plain_numbers("cot='tape'", order="reversed")
             if self.widths != "equal":

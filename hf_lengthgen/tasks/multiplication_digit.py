@@ -52,7 +52,7 @@ class MultiplicationDigit(NumberTask):
         factor = rng.integers(0, base, size=(count, 1), dtype=np.uint8)
         factor = np.where(hard[:, None] & (rng.random((count, 1)) < 0.5), np.uint8(base - 1), factor)
         start = self.draw_start(count, rng)
-        product = np.pad(multiply(a, factor, base), ((0, 0), (0, self.columns(scale[0]) - scale[0])))
+        product = multiply(self.widen(a), factor, base)
         return assemble(self.operand(a, start), "*", factor + ord("0"), "="), self.result(product, start)
 
     def solve(self, a: str, factor: str) -> dict[str, str]:

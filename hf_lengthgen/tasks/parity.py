@@ -13,9 +13,10 @@ class ParityConfig(TaskConfig):
     """Options of `parity`.
 
     Attributes:
-        cot: write the parity after every bit before the final one.
+        cot: True or "parities": write the parity after every bit before the final one.
     """
 
+    steps = "parities"
     cot: bool = True
 
 

@@ -21,9 +21,10 @@ class PermutationConfig(TaskConfig):
         moves: what the letters a, b, ... do: "swaps": swap any two places (a letter per pair, in the order 12, 13,
             ..., 23, ...); "adjacent": swap neighbours; "cycle": a swaps the first two places, b moves the first
             thing to the end. All of them generate the whole symmetric group.
-        cot: write the arrangement after every letter before the final one.
+        cot: True or "arrangements": write the arrangement after every letter before the final one.
     """
 
+    steps = "arrangements"
     points: int = 5
     moves: str = "swaps"
     cot: bool = True

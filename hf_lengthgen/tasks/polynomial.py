@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 
 from .expressions import check_modulus
-from .formats import Mark, Piece, Repeat, Symbol, Text, check_choice
+from .formats import Mark, Piece, Repeat, Symbol, Text
 from .formatted import FormattedTask
 from .strings import draw_symbols
 from .task import Characters, ScaleRule, TaskConfig, assemble
-
-_COTS = ("none", "horner")
 
 
 @dataclass(frozen=True)
@@ -23,13 +21,13 @@ class PolynomialConfig(TaskConfig):
         cot: "horner": the answer is the value after every coefficient, ":" and the last one again; "none".
     """
 
+    steps = "horner"
     modulus: int = 7
     cot: str = "horner"
 
     def validate(self) -> None:
         super().validate()
         check_modulus(self.modulus)
-        check_choice("cot", self.cot, _COTS)
 
 
 class Polynomial(FormattedTask):

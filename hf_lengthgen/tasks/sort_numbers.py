@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .integers import to_integer
 from .task import Characters, ScaleRule, Task, assemble
 
 _PACKED = 18  # digits that fit into an int64
@@ -53,7 +54,7 @@ class SortNumbers(Task):
             )
         if not all(part.isdecimal() for part in parts):
             raise ValueError(f"numbers must be made of digits, got {numbers[:40]!r}")
-        return "".join(number + "," for number in sorted(parts, key=lambda number: [int(digit) for digit in number]))
+        return "".join(number + "," for number in sorted(parts, key=lambda text: to_integer(text[::-1], 10)))
 
 
 def _sort(digits: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ class SquareRoot(NumberTask):
             digits[rows, : square.shape[1]] = subtract(square, one, base)[0]
         start = self.draw_start(len(hard), rng)
         digits = self.lead(digits, rng)
-        root = square_root(np.pad(digits, ((0, 0), (0, self.columns(n) - n))), base)
+        root = square_root(self.widen(digits), base)
         return assemble(self.operand(digits, start), "="), self.result(root, start)
 
     def solve(self, number: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ class StateConfig(TaskConfig):
     """Options of the tasks on finite machines.
 
     Attributes:
-        cot: write the state after every letter before the final one.
+        cot: True or "states": write the state after every letter before the final one.
     """
 
+    steps = "states"
     cot: bool = True
 
 

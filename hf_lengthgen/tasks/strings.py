@@ -23,12 +23,12 @@ def draw_symbols(n: int, alphabet: int, hard: np.ndarray, rng: np.random.Generat
 
     two = np.flatnonzero(kind == 1)
     pair = rng.integers(0, alphabet, size=(len(two), 2), dtype=np.uint8)
-    symbols[two] = np.take_along_axis(pair, rng.integers(0, 2, size=(len(two), n)), axis=1)
+    symbols[two] = pair[np.arange(len(two))[:, None], rng.integers(0, 2, size=(len(two), n))]
 
     runs = np.flatnonzero(kind == 2)
     # A position repeats its left neighbour with probability 0.8: it takes the symbol of the last fresh one.
     fresh = np.where(rng.random((len(runs), n)) < 0.2, np.arange(n), 0)
-    symbols[runs] = np.take_along_axis(symbols[runs], np.maximum.accumulate(fresh, axis=1), axis=1)
+    symbols[runs] = symbols[runs[:, None], np.maximum.accumulate(fresh, axis=1)]
     return symbols
 
 

@@ -52,8 +52,7 @@ class Subtraction(NumberTask):
         a, b = self.lead(a, rng), self.lead(b, rng)
         swap = subtract(a, b, base)[1][:, None]
         a, b = np.where(swap, b, a), np.where(swap, a, b)
-        places = self.columns(scale[0])
-        difference = np.pad(subtract(a, b, base)[0], ((0, 0), (0, places - scale[0])))
+        difference = self.widen(subtract(a, b, base)[0])
         return assemble(self.operand(a, start), "-", self.operand(b, start), "="), self.result(difference, start)
 
     def solve(self, a: str, b: str) -> dict[str, str]:

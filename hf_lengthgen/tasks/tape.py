@@ -2,6 +2,7 @@
 
 import string
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,9 +19,10 @@ class TapeConfig(TaskConfig):
         states: states of the machine, 1 to 5.
         seed: draws the machine: what is written, where the head goes and the next state, for every state and symbol.
             The default's head sweeps over the whole tape again and again; many others soon run in a small circle.
-        cot: write the tape after every step; False: after the last one only.
+        cot: True or "tapes": write the tape after every step; False or "none": after the last one only.
     """
 
+    steps = "tapes"
     letters: int = 2
     states: int = 3
     seed: int = 267
@@ -81,7 +83,7 @@ class Tape(Task):
             "growing: a cell of the last tape depends on all cells within n1 places, and a positional read brings one."
         )
 
-    @property
+    @cached_property
     def machine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(symbol written, move -1 or 1, next state), each (states, letters)."""
         config, rng = self.config, np.random.default_rng(self.config.seed)
@@ -99,24 +101,28 @@ class Tape(Task):
         edge = rng.integers(0, 2, size=count) * (cells - 1)
         head = np.where(hard & (rng.random(count) < 0.5), edge, rng.integers(0, cells, size=count))
         state = rng.integers(0, config.states, size=count)
-        written, move, following = self.machine
+        # What is under the head is one number, state * letters + symbol, as in the names of heads.
+        written, move, following = (part.ravel() for part in self.machine)
         symbols, heads = ascii_codes(self.symbol_names), ascii_codes(self.head_names)
+        under = state * config.letters + tape[row, head]
 
         def shown() -> np.ndarray:
-            characters = symbols[tape]
-            characters[row, head] = heads[state * config.letters + tape[row, head]]
+            characters = symbols.take(tape)
+            characters[row, head] = heads.take(under)
             return characters
 
         prompts = assemble(shown(), ":", "#" * steps, "=")
-        answers = np.empty((count, steps, prompts.shape[1]), dtype=np.uint8) if config.cot else None
-        for step in range(1, steps + 1):
-            symbol = tape[row, head]
-            tape[row, head] = written[state, symbol]
-            head = np.clip(head + move[state, symbol], 0, cells - 1)
-            state = following[state, symbol]
-            if answers is not None:
-                answers[:, step - 1] = assemble(shown(), ":", "#" * (steps - step) + "." * step, "=")
-        return prompts, shown() if answers is None else answers.reshape(count, steps * prompts.shape[1])
+        if config.cot:
+            answers = np.empty((count, steps, prompts.shape[1]), dtype=np.uint8)
+            left = np.arange(steps) < np.arange(steps)[::-1, None]  # of the marks in each row
+            answers[:, :, cells:] = assemble(np.full((steps, 1), ord(":")), np.where(left, ord("#"), ord(".")), "=")
+        for step in range(steps):
+            tape[row, head] = written.take(under)
+            head = np.minimum(np.maximum(head + move.take(under), 0), cells - 1)
+            under = following.take(under) * config.letters + tape[row, head]
+            if config.cot:
+                answers[:, step, :cells] = shown()
+        return prompts, answers.reshape(count, steps * prompts.shape[1]) if config.cot else shown()
 
     def final(self, answer: str) -> str:
         """The tape after the last step."""

@@ -104,14 +104,31 @@ def _stack(arrays: list[np.ndarray]) -> np.ndarray:
 class TaskConfig:
     """Options that every task has; a task adds its own fields, each with a default.
 
+    A task that can write a chain of thought has an option `cot`, and its config says in `steps` what the steps are
+    called. True and that name mean the same, and so do False and "none"; what is stored, and enters the digest, has
+    the type of the default.
+
     Attributes:
         hard: share of the rows drawn as hard cases instead of uniformly (0 to 1).
     """
 
+    steps: ClassVar[str | None] = None
     hard: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.steps is None:
+            return
+        names = ("none", self.steps)
+        if type(self).cot in names and isinstance(self.cot, bool):
+            object.__setattr__(self, "cot", names[self.cot])
+        elif isinstance(type(self).cot, bool) and self.cot in names:
+            object.__setattr__(self, "cot", self.cot == self.steps)
 
     def validate(self) -> None:
         """Raise ValueError if an option has the wrong type (that of its default) or a forbidden value."""
+        names = ("none", self.steps)
+        if self.steps and isinstance(self.cot, str) and self.cot not in names:
+            raise ValueError(f"option 'cot' cannot be {self.cot!r}; {nearest(self.cot, names)}, or True or False")
         for field in fields(self):
             value, wanted = getattr(self, field.name), type(field.default)
             kinds = (int, float) if wanted is float else wanted
@@ -224,7 +241,7 @@ class Task:
             raise ValueError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
         hard = rng.random(count) < self.config.hard
         prompts, answers = self.rows(scale, hard, rng)
-        return Samples(prompts, answers, np.repeat(np.array([self.hint(scale)], dtype=np.int64), count, axis=0))
+        return Samples(prompts, answers, np.full((count, self.hints), self.hint(scale), dtype=np.int64))
 
     def hint(self, scale: tuple[int, ...]) -> tuple[int, ...]:
         """What the model is told at a scale: the characters that the scale rule counts.
@@ -306,6 +323,18 @@ class Task:
         """The final answer: what follows the last `final_separator`, or all of `answer`."""
         return answer if self.final_separator is None else answer.rpartition(self.final_separator)[2]
 
+    @property
+    def about(self) -> str:
+        """What the task is, with its format, in one line. Options that change the format have an example of their own:
+        the class's line is about the default ones.
+        """
+        changed = {key: value for key, value in self._changed().items() if key != "hard"}
+        if not changed:
+            return inspect.getdoc(type(self)).splitlines()[0]
+        example = self._example()
+        options = ", ".join(f"{key}={value!r}" for key, value in changed.items())
+        return f'with {options}: "{example.prompt_strings()[0]}" -> "{example.answer_strings()[0]}".'
+
     def describe(self) -> str:
         """A few lines: what it is, its format, scale and options, and one worked example."""
         example = self._example()
@@ -316,7 +345,7 @@ class Task:
         )
         return "\n".join(
             [
-                f"{self.name}: {inspect.getdoc(type(self)).splitlines()[0]}",
+                f"{self.name}: {self.about}",
                 f"  options: {', '.join(f'{key}={value!r}' for key, value in self.options.items())}",
                 f"  vocabulary: {self.vocabulary}",
                 f"  ideal relations: {'; '.join(self.ideal_relations) or 'no finite set known'}",

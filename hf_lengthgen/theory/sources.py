@@ -99,4 +99,4 @@ def without_cot(task: Task) -> Task | None:
     cot = task.options.get("cot")
     if cot is None or cot in (False, "none"):
         return None
-    return type(task)(**{**task.options, "cot": False if isinstance(cot, bool) else "none"})
+    return type(task)(**{**task.options, "cot": False})

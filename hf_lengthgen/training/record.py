@@ -26,7 +26,7 @@ def build_result(
     """
     from ..evaluation.result import Result
 
-    first_line = task.describe().splitlines()[0].removeprefix(f"{task.name}: ")
+    about = task.about
     peaks = [mb for mb in (history.peak_memory_mb, peak_memory_mb(model.device)) if mb is not None]
     hint = {
         "none": "none",
@@ -37,13 +37,13 @@ def build_result(
     name, extra = config.run_name, hint[config.scale_hint]
     if label is not None:
         entry = next(entry for entry in config.tasks if entry["label"] == label)
-        first_line = f"{first_line} ({told(config, label)})"
+        about = f"{about} ({told(config, label)})"
         name, extra = f"{name}-{label}", "the task" if extra == "none" else f"{extra}; the task"
     return Result(
         name=name,
         task=entry["name"],
         task_options=entry["task_options"],
-        format=first_line,
+        format=about,
         position_embedding=config.position_embedding,
         position_options=model.config.position_options or {},
         scale_hint=config.scale_hint,
@@ -54,7 +54,7 @@ def build_result(
         batch_size=config.batch_size,
         parameters=sum(p.numel() for p in model.parameters()),
         fairness={
-            "format": first_line,
+            "format": about,
             "metric": "exact match of the whole answer, end token included, greedy",
             "seeds": f"one run, seed {config.seed}; comparisons take the mean over all seeds",
             "checkpoint": checkpoint_text(history),

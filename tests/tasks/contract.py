@@ -13,6 +13,8 @@ from hf_lengthgen.tasks import Samples, Task, get_task
 from .checks import assert_relations_hold, golden, relations_determine
 
 BOS, EOS, PAD = 1, 2, 0
+LENGTHS = (1, 2, 7, 20, 100, 1000)  # at which a thousand rows of every task are held against its oracle
+_CELLS = 1 << 24  # characters drawn at once
 
 
 class TaskContract:
@@ -23,6 +25,9 @@ class TaskContract:
         variants: options under which rows, oracle and encoding are compared.
         scales: at which; `rows`: how many each under the first options, a fifth of that under the others.
         large, large_rows: likewise with fewer rows, where rows are long or the oracle is slow.
+        more_variants: further options under which rows and oracle are compared in test_oracles.py only: a thousand
+            rows at each of LENGTHS, as under the defaults and all variants.
+        limits: (options, n, why): with exactly these options, rows longer than n are left out there.
         examples: (options, prompt, answer); the first one stands in the docstring.
         digests: (options, digest of the first rows).
         bad_options, bad_prompts: (options, [prompt,] what the error says).
@@ -37,6 +42,8 @@ class TaskContract:
     rows = 1000
     large: list = []
     large_rows = 20
+    more_variants: list[dict] = []
+    limits: list[tuple[dict, int, str]] = []
     examples: list[tuple[dict, str, str]]
     digests: list[tuple[dict, str]]
     bad_options: list[tuple[dict, str]] = []
@@ -62,6 +69,10 @@ class TaskContract:
                 for scale in scales:
                     self.check_rows(task, scale, rows if number == 0 else -(-rows // 5))
 
+    def scales_at(self, task: Task, n: int) -> list:
+        """The scales that stand for the length n: n in all dimensions, and others if those are more telling."""
+        return [n]
+
     def test_no_rows_are_rows_too(self):
         for options in self.variants:
             task = self.task(**options)
@@ -71,18 +82,28 @@ class TaskContract:
                 assert none.prompts.shape[1:] == one.prompts.shape[1:]
                 assert none.answers.shape[1:] == one.answers.shape[1:]
 
-    def check_rows(self, task: Task, scale, rows: int) -> None:
-        samples = task.sample(scale, rows, np.random.default_rng([7, *task.expand(scale)]))
-        assert samples.prompts.dtype == samples.answers.dtype == np.uint8
-        assert samples.prompts.all() and (self.ragged or samples.answers.all())
+    def check_rows(self, task: Task, scale, rows: int, seed: int = 7) -> None:
+        """Rows of one scale, drawn in pieces that fit into memory, are well-formed and answered as the oracle does."""
         prompt_length, answer_length = task.lengths(scale)
-        assert samples.prompts.shape[1] == prompt_length
-        assert samples.answers.shape[1] <= answer_length if self.ragged else samples.answers.shape[1] == answer_length
-        allowed = set(task.vocabulary)
-        for prompt, answer in zip(samples.prompt_strings(), samples.answer_strings(), strict=True):
-            assert task.answer(prompt) == answer, (task, prompt)
-            assert allowed.issuperset(prompt + answer)
-        assert task.scale_of(prompt) == tuple(samples.scales[0]) == task.expand(scale)
+        rng = np.random.default_rng([seed, *task.expand(scale)])
+        piece = max(1, _CELLS // (prompt_length + answer_length))
+        allowed = task.vocabulary.encode()
+        for start in range(0, rows, piece):
+            samples = task.sample(scale, min(piece, rows - start), rng)
+            assert samples.prompts.dtype == samples.answers.dtype == np.uint8
+            assert samples.prompts.all() and (self.ragged or samples.answers.all())
+            assert samples.prompts.shape[1] == prompt_length
+            width = samples.answers.shape[1]
+            assert width == answer_length or (self.ragged and width < answer_length)
+            for codes in (samples.prompts, samples.answers):
+                assert not codes.tobytes().translate(None, allowed + b"\0"), "characters outside the vocabulary"
+            for prompt, answer in zip(samples.prompt_strings(), samples.answer_strings(), strict=True):
+                assert task.answer(prompt) == answer, (task, prompt)
+            assert task.scale_of(prompt) == tuple(samples.scales[0]) == task.hint(task.expand(scale))
+            self.check_fields(task, prompt)
+
+    def check_fields(self, task: Task, prompt: str) -> None:
+        """A prompt is put together again from its fields."""
         fields = zip(task.parse(prompt), task.delimiters, strict=True)
         assert "".join(field + delimiter for field, delimiter in fields) == prompt
 
@@ -92,6 +113,18 @@ class TaskContract:
                 with_steps, without = self.task(**{**options, "cot": True}), self.task(**{**options, "cot": False})
                 for prompt in with_steps.sample(9, 50, np.random.default_rng(1)).prompt_strings():
                     assert with_steps.final(with_steps.answer(prompt)) == without.final(without.answer(prompt))
+
+    def test_the_chain_of_thought_has_two_names_and_one_digest(self):
+        steps, known = self.task().config.steps, "cot" in self.task().options
+        assert (steps is not None) == known, "an option cot goes with the name of its steps, and the other way round"
+        for switch, name in ((True, steps), (False, "none")) if known else ():
+            by_switch, by_name = self.task(cot=switch), self.task(cot=name)
+            assert by_switch.config == by_name.config and by_switch.digest == by_name.digest
+            kept = by_switch.options["cot"], self.task().options["cot"]
+            assert repr(by_switch) == repr(by_name) and type(kept[0]) is type(kept[1])
+        if known:
+            with pytest.raises(ValueError, match=f"'cot' cannot be 'nope'; allowed: none, {steps}.*, or True or False"):
+                self.task(cot="nope")
 
     def test_rows_survive_encoding(self):
         for options in self.variants:

@@ -161,6 +161,7 @@ class TestFormats(FormatContract):
         {"order": "plain", "padding": "none", "widths": "unequal", "index_hints": "random"},
         {"base": 3, "index_hints": "fixed", "separator": ","},
     ]
+    more_variants = [{"base": 2}, {"widths": "unequal"}]
     scales = [1, 2, 7, 20, 100]
     large, large_rows = [1000], 100
     ragged = True
@@ -193,6 +194,9 @@ class TestFormats(FormatContract):
         ({"base": 2, "index_hints": "fixed", "separator": ","}, list(range(1, 9)), []),
         ({"base": 2, "index_hints": "fixed", "separator": ",", "widths": "unequal"}, PAIRS, []),
     ]
+
+    def scales_at(self, task, n):
+        return [n, (n, (n + 1) // 2), ((n + 1) // 2, n)] if task.hints == 2 else [n]
 
 
 @pytest.mark.parametrize("widths", ["equal", "unequal"])

@@ -11,7 +11,21 @@ from hf_lengthgen.tasks.arithmetic import draw_divisor, draw_number
 from hf_lengthgen.tasks.integers import strip_zeros, to_digits, to_integer
 
 BASES = [2, 3, 5, 10]
-WIDTHS = [(1, 1), (3, 2), (2, 5), (12, 12), (70, 65), (200, 90)]
+# Machine integers end at 18 digits of base 10 (products: 9 by 9), and at 63 of base 2.
+WIDTHS = [
+    (1, 1),
+    (3, 2),
+    (2, 5),
+    (9, 9),
+    (10, 9),
+    (12, 12),
+    (18, 18),
+    (19, 18),
+    (63, 63),
+    (64, 63),
+    (70, 65),
+    (200, 90),
+]
 
 
 def draw(width, base, count=60, seed=0, draw_one=draw_number):
@@ -67,22 +81,34 @@ def test_remainders_on_the_way(base):
     a, b = draw(9, base, seed=1), draw(3, base, seed=2, draw_one=draw_divisor)
     remainders = np.empty((len(a), 9, 3), dtype=np.uint8)
     digits.divide(a, b, base, remainders)
+    known = np.empty((len(a), 70, 3), dtype=np.uint8)  # too long for machine integers
+    digits.divide(np.pad(a, ((0, 0), (0, 61))), b, base, known)
     rests = digits.divide_by_digit(a, np.maximum(b[:, 0], 1), base)[1]
     for k in range(9):
-        for x, y, r in zip(*(integers(v, base) for v in (a[:, k:], b, remainders[:, k])), strict=True):
-            assert r == x % y
+        for x, y, r, s in zip(*(integers(v, base) for v in (a[:, k:], b, remainders[:, k], known[:, k])), strict=True):
+            assert r == s == x % y
         assert rests[:, k].tolist() == [
             x % max(1, int(d)) for x, d in zip(integers(a[:, k:], base), b[:, 0], strict=True)
         ]
 
 
 @pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize("n", [1, 2, 3, 12, 101])
+@pytest.mark.parametrize("n", [1, 2, 3, 12, 14, 15, 16, 22, 32, 33, 52, 53, 101])  # 15 digits of base 10, 52 of base 2
 def test_square_root(base, n):
     a = draw(n, base)
     root = digits.square_root(a, base)
     assert root.shape[1] == (n + 1) // 2
     assert integers(root, base) == [isqrt(x) for x in integers(a, base)]
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_square_roots_of_the_largest_squares_and_one_less(base):
+    for n in range(2, 60):
+        largest = isqrt(base**n - 1)
+        squares = [r * r for r in range(largest, max(0, largest - 50), -1)]
+        numbers = [x - less for x in squares for less in (0, 1)]
+        a = np.array([[int(c) for c in to_digits(x, base, n)] for x in numbers], dtype=np.uint8)
+        assert integers(digits.square_root(a, base), base) == [isqrt(x) for x in numbers]
 
 
 def test_significant_digits():
@@ -96,7 +122,7 @@ def test_no_rows():
     assert digits.square_root(none, 10).shape == (0, 40)
 
 
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", range(2, 11))
 def test_integers_and_their_digits(base):
     for value in (0, 1, base - 1, base, 12345, base**600 - 1, base**1200 + 7):
         text = to_digits(value, base, 1300)

@@ -8,6 +8,9 @@ class TestInductionCopy(TaskContract):
         {"unique": False, "direction": "backward", "symbols": "ab"},
         {"window": 2, "direction": "backward", "symbols": "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"},
     ]
+    limits = [
+        ({}, 93, "of 93 printable symbols none may occur twice; unique=False or window=2 are for longer strings.")
+    ]
     examples = [
         ({}, "xqbz=", "xqbz"),
         ({"direction": "backward"}, "xqbz=", "zbqx"),

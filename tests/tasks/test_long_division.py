@@ -8,6 +8,7 @@ from .format_contract import FormatContract
 class TestLongDivision(FormatContract):
     name = "long_division"
     variants = [{}, {"cot": "rows"}, {"base": 3, "padding": "none", "order": "reversed", "index_hints": "random"}]
+    more_variants = [{"base": 2}]
     scales = [1, 2, 7, (9, 2), (2, 9)]
     large, large_rows = [20, (100, 10)], 20
     ragged = True
@@ -27,6 +28,9 @@ class TestLongDivision(FormatContract):
         ({"cot": "rows", "order": "reversed"}, "needs order='plain'"),
     ]
     bad_prompts = [({}, "12/00=", "the divisor is 0"), ({"padding": "none"}, "012/3=", "starts with a zero")]
+
+    def scales_at(self, task, n):
+        return [n, (n, (n + 1) // 2)]  # the quotient of equally long numbers is mostly one digit
 
 
 def test_a_thousand_digits():

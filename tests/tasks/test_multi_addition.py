@@ -17,6 +17,7 @@ class TestMultiAddition(FormatContract):
         {"operands": 5, "base": 2, "cot": "sums"},
         {"operands": 2, "padding": "none", "order": "plain", "index_hints": "random", "separator": "_"},
     ]
+    more_variants = [{"operands": 0}]  # n operands of n digits, n = 1: two
     scales = [1, 2, 7, 20, 100]
     large, large_rows = [1000], 200
     ragged = True

@@ -12,6 +12,8 @@ ROWS = "2eA81eA40eA00eA0", "0dA82dA01dB40dA0"
 class TestMultiplication(FormatContract):
     name = "multiplication"
     variants = [{}, {"base": 2, "widths": "unequal", "padding": "none", "order": "plain", "index_hints": "fixed"}]
+    more_variants = [{"cot": "tape"}, {"cot": "tape", "base": 2}]
+    limits = [(options, 100, "a row of n = 1000 has nine million characters.") for options in more_variants]
     scales = [1, 2, 7, 20]
     large, large_rows = [100, 1000], 100
     ragged = True
@@ -41,6 +43,9 @@ class TestMultiplication(FormatContract):
         ({"cot": "tape"}, "43|2___1___0___1___=", "the upper 2 of them 0"),
         ({"cot": "tape"}, "43|2___1__0___0___=", "where '___' should stand"),
     ]
+
+    def scales_at(self, task, n):
+        return [n, (n, (n + 1) // 2), ((n + 1) // 2, n)] if task.hints == 2 else [n]
 
     def test_the_relations_are_enough_at_any_scale(self):
         """Only the tape has any; see below."""

@@ -1,21 +1,11 @@
-from hf_lengthgen.tasks import get_task
-
-from .checks import assert_answers_right, assert_relations_hold, golden
+from .contract import TaskContract
 
 
-def test_example():
-    task = get_task("reverse")
-    assert task.answer("abcd=") == "dcba"
-    assert task.lengths(7) == (8, 7)
-
-
-def test_sampler_agrees_with_the_oracle():
-    assert_answers_right(get_task("reverse"), [1, 2, 3, 12, 100])
-
-
-def test_one_relation_is_enough_at_any_scale():
-    assert_relations_hold(get_task("reverse"), small=range(1, 9), large=[30])
-
-
-def test_rows_are_the_same_everywhere():
-    assert golden(get_task("reverse")) == "f6d7852afd913bb5"
+class TestReverse(TaskContract):
+    name = "reverse"
+    variants = [{}, {"symbols": "xyz"}]
+    examples = [({}, "abcd=", "dcba"), ({"symbols": "01"}, "011=", "110")]
+    digests = [({}, "f6d7852afd913bb5")]
+    bad_options = [({"symbols": "aa"}, "two or more different")]
+    bad_prompts = [({"symbols": "ab"}, "abc=", "foreign characters 'c'")]
+    relations = [({}, list(range(1, 9)), [30])]

@@ -1,31 +1,22 @@
 import pytest
 
-from hf_lengthgen.tasks import get_task
-
-from .checks import assert_answers_right, assert_relations_hold, golden
-
-
-def test_examples():
-    assert get_task("shift").answer("abcd=") == "bcda"
-    assert get_task("shift", k=3).answer("abcd=") == "dabc"
-    assert get_task("shift", k=3).answer("ab=") == "ba"
-    assert get_task("shift", k=2).lengths(7) == (8, 7)
+from .checks import relations_determine
+from .contract import TaskContract
 
 
-@pytest.mark.parametrize("k", [1, 2, 5])
-def test_sampler_agrees_with_the_oracle(k):
-    assert_answers_right(get_task("shift", k=k), [1, 2, 3, 12, 100])
+class TestShift(TaskContract):
+    name = "shift"
+    variants = [{}, {"k": 2}, {"k": 5}]
+    examples = [({}, "abcd=", "bcda"), ({"k": 3}, "abcd=", "dabc"), ({"k": 3}, "ab=", "ba")]
+    digests = [({}, "67913a4e4f0632d3")]
+    bad_options = [({"k": 0}, "'k' must be at least 1, got 0")]
+    # They hold for n >= k.
+    relations = [({"k": k, "symbols": "abc"}, list(range(k, 9)), [30]) for k in (1, 2, 3)]
+    minimal = False  # for k = 1, where the first relation tells the end too; otherwise see below
 
-
-@pytest.mark.parametrize("k", [1, 2, 3])
-def test_the_relations_are_enough_at_any_scale_from_k(k):
-    assert_relations_hold(get_task("shift", k=k, symbols="abc"), small=range(k, 9), large=[30])
-
-
-def test_k_is_checked():
-    with pytest.raises(ValueError, match="'k' must be at least 1, got 0"):
-        get_task("shift", k=0)
-
-
-def test_rows_are_the_same_everywhere():
-    assert golden(get_task("shift")) == "67913a4e4f0632d3"
+    @pytest.mark.parametrize("k", [2, 3])
+    def test_from_k_2_on_every_relation_is_needed(self, k):
+        task = self.task(k=k, symbols="abc")
+        for left_out in task.ideal_relations:
+            rest = [relation for relation in task.ideal_relations if relation != left_out]
+            assert not relations_determine(task, rest, range(k, 9)), left_out

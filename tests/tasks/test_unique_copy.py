@@ -7,6 +7,8 @@ from .contract import TaskContract
 class TestUniqueCopy(TaskContract):
     name = "unique_copy"
     variants = [{}]
+    more_variants = [{"window": 2}]
+    limits = [({}, 93, "of 93 printable symbols none may occur twice; window=2 is for longer strings.")]
     scales = [1, 2, 7, 20, 93]
     examples = [({}, "xqbz=", "xqbz"), ({"window": 2}, "xxqxz=", "xxqxz")]
     digests = [({}, "bd8fc642d8dcc7c2"), ({"window": 2}, "57ac4595b9e259a0")]
