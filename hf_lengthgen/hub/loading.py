@@ -14,7 +14,8 @@ from .verification import check_loadable, verify
 
 
 def load(place: str, revision: str | None = None, *, token: str | None = None, **options: Any) -> tuple[Any, Any]:
-    """Model (in evaluation mode) and tokenizer.
+    """Model (in evaluation mode) and tokenizer. Of a retrofit saved as additions alone, the base is loaded by its name,
+    as `from_pretrained` does, and is not verified.
 
     Args:
         place: a folder, or "OWNER/NAME" on the Hub.
@@ -34,9 +35,14 @@ def load(place: str, revision: str | None = None, *, token: str | None = None, *
     verified = verify(f"{place}@{revision}" if revision else str(place), token=token)
     from transformers import AutoTokenizer
 
-    from ..model.modeling_lengthgen import LengthGenForCausalLM
+    from .verify_retrofit import VerifiedRetrofit
 
-    model = LengthGenForCausalLM.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
+    if isinstance(verified, VerifiedRetrofit):
+        from ..retrofit import RetrofitForCausalLM as Model
+    else:
+        from ..model.modeling_lengthgen import LengthGenForCausalLM as Model
+
+    model = Model.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
     return model, AutoTokenizer.from_pretrained(verified.folder, trust_remote_code=False)
 
 

@@ -87,7 +87,10 @@ def verify_repo(repo_id: str, revision: str | None = None, *, token: str | None 
     with hub_errors(f"{name} cannot be read"):
         commit = api.model_info(repo_id, revision=revision).sha
         remote = remote_files(api, repo_id, "model", commit)
-    problems = [problem for path in remote if (problem := _name_problem(path))]
+    from . import verify_retrofit as retrofits
+
+    # Which kind of model it is, its config.json will say: so far a name may be that of a file of either.
+    problems = [problem for path in remote if (problem := _name_problem(path)) and retrofits.name_problem(path)]
     if problems:
         raise VerifyError(name, problems)
     with hub_errors(f"{name} cannot be downloaded"):
@@ -99,6 +102,8 @@ def verify_repo(repo_id: str, revision: str | None = None, *, token: str | None 
             problems.append(f"{path} is not what the Hub announced: broken off, or exchanged on the way (now deleted)")
     if problems:
         raise VerifyError(name, problems)
+    if retrofits.is_retrofit(folder):
+        return retrofits.verify_retrofit(folder, commit)
     release, files = _check(folder, name, inside(folder))
     return Verified(folder, release, commit, files)
 
@@ -126,6 +131,10 @@ def verify_folder(folder: Path) -> Verified:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
+    from .verify_retrofit import is_retrofit, verify_retrofit
+
+    if is_retrofit(folder):
+        return verify_retrofit(folder)
     release, files = _check(folder, str(folder), inside(folder))
     return Verified(folder, release, None, files)
 

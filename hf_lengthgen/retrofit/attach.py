@@ -35,9 +35,11 @@ def retrofit(
         scale_rule: per hint [start token id or None, end token id].
         layers: which layers get an addition; None for the first and the last, 'all', or a list.
         heads: mode 'adapter': how many heads are added (4); mode 'bias': which heads of the base (all).
-        own_positions: 'keep'. 'drop', heads of the base without their own rotary positions, is not built.
+        own_positions: 'keep', or with mode 'bias' 'drop': where the additions are not silent, the chosen heads are
+            without their own rotary positions, and the model is then *not* the base before training.
         mode: 'adapter' or 'bias'.
-        base_name, base_revision: where others get the base; None takes the name it was loaded by.
+        base_name, base_revision: where others get the base; None takes the name it was loaded by. The revision is to be
+            given (transformers 5.23 does not keep it); without one the base's digests alone tell another version.
         freeze: the base's weights do not train.
         options: further keys of `RetrofitConfig`: position_options, num_scale_hints, width, intermediate_size, carry,
             reads, writes.
@@ -46,13 +48,6 @@ def retrofit(
         ValueError: an unsupported family, or settings that do not fit each other or the base.
     """
     check_base(model)
-    if own_positions != "keep":
-        if own_positions == "drop":
-            raise ValueError(
-                "own_positions='drop' is not built: a pretrained head without its rotary positions cannot start as the "
-                "base; mode='adapter' adds heads that have relations alone."
-            )
-        raise ValueError(f"own_positions must be 'keep', not {own_positions!r}.")
     if layers == "all":
         layers = list(range(model.config.num_hidden_layers))
     base_config = copy.deepcopy(model.config)
@@ -70,6 +65,7 @@ def retrofit(
         scale_rule=scale_rule,
         layers=layers,
         heads=heads,
+        own_positions=own_positions,
         **options,
     )
     retrofitted = RetrofitForCausalLM(config, base=model)

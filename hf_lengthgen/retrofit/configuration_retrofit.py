@@ -18,6 +18,7 @@ from .families import family_of
 MODES = ("adapter", "bias")
 READS = ("all", "first")
 WRITES = ("all", "last")
+OWN_POSITIONS = ("keep", "drop")
 # Embeddings that act inside attention alone and need nothing but positions and the Scale Hint.
 ADAPTER_EMBEDDINGS = ("lbpe", "ipe", "none", "rope", "alibi", "t5", "kerple", "fire")
 # Those whose addition to the scores of a pretrained layer can start at exactly nothing.
@@ -42,6 +43,8 @@ class RetrofitConfig(PreTrainedConfig):
             first token.
         layers (`list[int]`): layers of the base that get an addition, ascending.
         heads (`int` or `list[int]`): adapter: the number of added heads; bias: which heads of the base, None for all.
+        own_positions (`str`): bias: `"drop"` switches the rotary positions of these heads off wherever the additions
+            are not silent; `"keep"` leaves them.
         width (`int`), intermediate_size (`int`): adapter: width of its stream and of its feed-forward part.
         carry (`bool`): adapter: each adapter starts from what the one before it computed.
         reads (`str`): adapter: `"all"` adapters read the base, or the `"first"` alone and the others what it carries:
@@ -49,6 +52,7 @@ class RetrofitConfig(PreTrainedConfig):
         writes (`str`): adapter: `"all"` adapters add to the base, or the `"last"` alone; then the frozen base needs
             no backward pass below the last layer that has one.
         open_relations (`list`, *optional*): per adapted layer and head, recorded by `harden()`.
+        additions_digest (`str`, *optional*): of the additions' weights as saved, for `lengthgen verify`.
         additions_only (`bool`): the folder of this configuration holds the additions without the base.
 
     Raises:
@@ -72,12 +76,14 @@ class RetrofitConfig(PreTrainedConfig):
     scale_rule: list[Any] | None = None
     layers: list[int] | None = None
     heads: int | list[int] | None = None
+    own_positions: str = "keep"
     width: int = 64
     intermediate_size: int = 192
     carry: bool = True
     reads: str = "all"
     writes: str = "all"
     open_relations: list[Any] | None = None
+    additions_digest: str | None = None
     additions_only: bool = False
     # The base's, for whoever reads them of this configuration.
     vocab_size: int | None = None
@@ -116,7 +122,8 @@ class RetrofitConfig(PreTrainedConfig):
 
     def check(self) -> None:
         """Raise ValueError where the values do not fit each other or the base."""
-        for name, allowed in (("mode", MODES), ("reads", READS), ("writes", WRITES), ("scale_hint", SCALE_HINT_MODES)):
+        choices = {"mode": MODES, "reads": READS, "writes": WRITES, "own_positions": OWN_POSITIONS}
+        for name, allowed in (choices | {"scale_hint": SCALE_HINT_MODES}).items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
         allowed = ADAPTER_EMBEDDINGS if self.mode == "adapter" else BIAS_EMBEDDINGS
@@ -143,6 +150,12 @@ class RetrofitConfig(PreTrainedConfig):
                 )
             if self.heads is not None and not (self.heads and all(0 <= h < total for h in self.heads)):
                 raise ValueError(f"heads of mode='bias' must name heads from 0 to {total - 1}, not {self.heads}.")
+        if self.own_positions == "drop":
+            if self.mode != "bias":
+                raise ValueError("own_positions='drop' needs mode='bias', whose heads are the base's own.")
+            from .relation_heads import check_rotary
+
+            check_rotary(self.base_config)
         if self.scale_hint == "prompt" and self.scale_rule is None:
             raise ValueError("scale_hint='prompt' needs scale_rule: one [start_token_id, end_token_id] per hint.")
         if self.scale_rule is not None:

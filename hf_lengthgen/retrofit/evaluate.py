@@ -61,8 +61,10 @@ def _score(model: Any, codec: Any, samples: Any, mode: str, give_hint: bool) -> 
     keys = ["input_ids", "attention_mask", *(["scale_hint"] if give_hint else [])]
     inputs = {key: torch.from_numpy(arrays[key]).to(model.device) for key in keys}
     if mode == "teacher":
-        predicted = model(**inputs, use_cache=False).logits.argmax(-1).cpu().numpy()
-        return int(teacher_forced(predicted, rows["labels"])[0].sum())
+        first = int((rows["labels"] != -100).argmax(-1).min())
+        labels = rows["labels"][:, first - 1 :]  # logits of the prompt would cost more than the model does
+        predicted = model(**inputs, use_cache=False, logits_to_keep=labels.shape[1]).logits.argmax(-1).cpu().numpy()
+        return int(teacher_forced(predicted, labels)[0].sum())
     written = model.generate(
         **inputs, max_new_tokens=target.shape[1], do_sample=False, eos_token_id=codec.eos, pad_token_id=codec.pad
     )

@@ -19,13 +19,15 @@ class Family:
         attention: name of the attention module in a layer. It is called with the hidden states first (by position
             or as `hidden_states`), hands unknown keywords on to the attention function, and returns a tuple whose
             first entry is its output (B, T, hidden).
+        rotary: path to the module that makes cos and sin of positions; None: the family has no rotary positions.
     """
 
     layers: str
     attention: str
+    rotary: str | None
 
 
-_LLAMA = Family("model.layers", "self_attn")
+_LLAMA = Family("model.layers", "self_attn", "model.rotary_emb")
 FAMILIES: dict[str, Family] = {
     "llama": _LLAMA,  # SmolLM, SmolLM2 and many others are Llama
     "mistral": _LLAMA,
@@ -34,8 +36,8 @@ FAMILIES: dict[str, Family] = {
     "gemma": _LLAMA,
     "olmo": _LLAMA,
     "phi": _LLAMA,
-    "gpt_neox": Family("gpt_neox.layers", "attention"),
-    "gpt2": Family("transformer.h", "attn"),
+    "gpt_neox": Family("gpt_neox.layers", "attention", "gpt_neox.rotary_emb"),
+    "gpt2": Family("transformer.h", "attn", None),
 }
 
 
@@ -53,6 +55,11 @@ def family_of(model_type: str) -> Family:
     return FAMILIES[model_type]
 
 
+def decoder_layers(base: Any) -> list[nn.Module]:
+    """The decoder layers of a causal LM of a supported family, in order."""
+    return list(base.get_submodule(family_of(base.config.model_type).layers))
+
+
 def attention_modules(base: Any) -> list[nn.Module]:
     """The attention module of every decoder layer, in order.
 
@@ -61,7 +68,7 @@ def attention_modules(base: Any) -> list[nn.Module]:
     """
     family = family_of(base.config.model_type)
     try:
-        return [getattr(layer, family.attention) for layer in base.get_submodule(family.layers)]
+        return [getattr(layer, family.attention) for layer in decoder_layers(base)]
     except AttributeError:
         raise ValueError(
             f"retrofit takes the causal language model of a family, whose layers are at {family.layers!r}; "

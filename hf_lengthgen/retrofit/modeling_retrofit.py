@@ -10,9 +10,10 @@ from transformers.cache_utils import DynamicCache
 from ..model.modeling_lengthgen import LengthGenPreTrainedModel
 from ..model.position_context import left_padding
 from ..model.scale_hint import ScaleHintError
-from . import saving
+from . import relation_heads, saving
 from .additions import RelationAdapter, RelationBias, initialise
 from .configuration_retrofit import RetrofitConfig
+from .digest import digest_of_tensors
 from .families import check_base
 from .hints import Hints, given_hints, resolve_hints
 from .passing import KEYWORD, adapter_pass, attach_hooks
@@ -54,6 +55,8 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         self.additions = nn.ModuleList([kind(config, index) for index in range(len(config.layers))])
         self.relation_config = config.relation_config()
         attach_hooks(self.base, config.layers)
+        if config.own_positions == "drop":
+            self.base.set_attn_implementation(relation_heads.NAME)
         if base is not None:
             for module in base.modules():
                 module._is_hf_initialized = True  # or post_init would draw its weights anew
@@ -138,7 +141,7 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         hints = self._hints(input_ids, like, attention_mask, position_ids, past_key_values, scale_hint)
         if hints is not None:
             attention = self.base.config._attn_implementation
-            if self.config.mode == "bias" and attention != "sdpa":
+            if self.config.mode == "bias" and attention not in ("sdpa", relation_heads.NAME):
                 raise ValueError(f"mode='bias' needs attn_implementation='sdpa' of the base, not {attention!r}.")
             kwargs[KEYWORD] = adapter_pass(self, hints, like, attention_mask, position_ids, past_key_values)
         return self.base(
@@ -194,6 +197,8 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         """
         if additions_only:
             return saving.save_additions(self, save_directory, **kwargs)
+        given = kwargs.get("state_dict")  # another one than the model's own
+        self.config.additions_digest = None if given else digest_of_tensors(self.additions.state_dict())
         return super().save_pretrained(save_directory, **kwargs)
 
     @classmethod

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 
 from ..model.position_context import PositionContext, build_context
-from .families import attention_modules
+from .families import attention_modules, family_of
 from .hints import Hints
-
-KEYWORD = "retrofit_pass"
+from .relation_heads import KEYWORD
 
 
 class AdapterCache:
@@ -63,6 +62,7 @@ class Pass:
         context: where queries and keys stand.
         cache: an AdapterCache or None.
         active: (B, 1, 1) bool, or None for all.
+        dropped: heads of the base whose rotary positions are off; rotary: the base's module that makes them.
         streams: index → the adapter's stream (B, T, width), for the one that follows.
     """
 
@@ -73,13 +73,18 @@ class Pass:
     active: torch.Tensor | None
     carry: bool
     mode: str
+    dropped: list[int] = field(default_factory=list)
+    rotary: torch.nn.Module | None = None
     streams: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def adapt(self, layer: int, hidden: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
         """Attention's output with the adapter's."""
         index = self.order[layer]
         carried = self.streams.get(index - 1) if self.carry else None
-        added, self.streams[index] = self.additions[layer](hidden, self.context, self.cache, carried)
+        addition = self.additions[layer]
+        own = next(addition.parameters()).dtype
+        with torch.autocast(hidden.device.type, enabled=False):  # the additions are small, and exact relations matter
+            added, self.streams[index] = addition(hidden.to(own), self.context, self.cache, carried)
         if added is None:
             return output
         if self.active is not None:
@@ -117,7 +122,12 @@ def adapter_pass(model, hints: Hints, hidden_like, mask, position_ids, cache) ->
     active = None if hints.active is None or bool(hints.active.all()) else hints.active[:, None, None]
     additions = dict(zip(config.layers, model.additions, strict=True))
     order = {layer: index for index, layer in enumerate(config.layers)}
-    return Pass(additions, order, context, shell, active, config.carry, config.mode)
+    dropped, rotary = [], None
+    if config.own_positions == "drop":
+        heads = range(config.base_config.num_attention_heads)
+        dropped = list(heads) if config.heads is None else config.heads
+        rotary = model.base.get_submodule(family_of(config.base_config.model_type).rotary)
+    return Pass(additions, order, context, shell, active, config.carry, config.mode, dropped, rotary)
 
 
 def _hidden(args, kwargs):

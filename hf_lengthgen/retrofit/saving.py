@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .digest import digest_of_tensors
 from .fitting import check_fit
 
 ADDITIONS_FILE = "additions.safetensors"
@@ -39,6 +40,7 @@ def save_additions(model: Any, folder: Any, **kwargs: Any) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: p.detach().cpu().contiguous() for name, p in model.additions.state_dict().items()}
+    model.config.additions_digest = digest_of_tensors(tensors)
     temporary = folder / f".tmp-{ADDITIONS_FILE}"
     save_file(tensors, temporary, metadata={"format": "pt"})
     temporary.replace(folder / ADDITIONS_FILE)

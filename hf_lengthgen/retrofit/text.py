@@ -11,6 +11,7 @@ from ..tasks.task import Samples
 
 TEMPLATES = ("plain", "chat")
 INSTRUCTION = "Answer with the result alone."
+HINT = "0123456789:"
 _CHECKED = (1, 4, 9)  # lengths whose tokenization is compared with one token per character
 
 
@@ -25,6 +26,8 @@ class TextCodec:
         task: the task; tokenizer: the base's.
         prefix: text in front of every prompt; template: 'plain', or 'chat': the tokenizer's chat template with
             `instruction` as the user's message; prompt and answer are then the beginning of the reply.
+        hint_text: the Scale Hint as text, in front of every prompt: its digits and a colon, "12:" for n = 12 and
+            "3:5:" for two hints. The only form in which a base without additions can be told n [our reading].
 
     Attributes:
         style: 'plain' or 'spaced'; prefix_ids: token ids in front; table: ASCII code → token id, (256,).
@@ -35,7 +38,13 @@ class TextCodec:
     """
 
     def __init__(
-        self, task: Any, tokenizer: Any, prefix: str = "", template: str = "plain", instruction: str = INSTRUCTION
+        self,
+        task: Any,
+        tokenizer: Any,
+        prefix: str = "",
+        template: str = "plain",
+        instruction: str = INSTRUCTION,
+        hint_text: bool = False,
     ):
         if template not in TEMPLATES:
             raise ValueError(f"template must be one of {', '.join(TEMPLATES)}, not {template!r}.")
@@ -45,6 +54,7 @@ class TextCodec:
         self.eos = tokenizer.eos_token_id
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos
         self.prefix_ids = self._prefix(prefix, template, instruction)
+        self.hint_text = hint_text
         self.style, self.table = self._characters()
 
     def _prefix(self, prefix: str, template: str, instruction: str) -> list[int]:
@@ -61,10 +71,12 @@ class TextCodec:
         texts = []
         for n in _CHECKED:
             drawn = self.task.sample(n, 4, rng)
-            texts += [p + a for p, a in zip(drawn.prompt_strings(), drawn.answer_strings(), strict=True)]
+            front = self._hint(drawn.scales[0])
+            texts += [front + p + a for p, a in zip(drawn.prompt_strings(), drawn.answer_strings(), strict=True)]
         reasons = []
         for style, space in (("plain", ""), ("spaced", " ")):
-            ids = {c: self._ids(space + c) for c in self.task.vocabulary}
+            characters = [*self.task.vocabulary, *(c for c in HINT if c not in self.task.vocabulary and self.hint_text)]
+            ids = {c: self._ids(space + c) for c in characters}
             long = sorted(c for c, tokens in ids.items() if len(tokens) != 1)
             unlike = [t for t in texts if self._ids("".join(space + c for c in t)) != [i for c in t for i in ids[c]]]
             if not long and not unlike and len({i[0] for i in ids.values()}) == len(ids):
@@ -83,16 +95,23 @@ class TextCodec:
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
+    def _hint(self, scale: np.ndarray) -> str:
+        return "".join(f"{n}:" for n in scale.tolist()) if self.hint_text else ""
+
+    def _front(self, scale: np.ndarray) -> list[int]:
+        """Token ids in front of a prompt of this scale (hints,): the prefix, and the hint where it is text."""
+        return self.prefix_ids + [int(self.table[ord(c)]) for c in self._hint(scale)]
+
     def scale_rule(self) -> list[list[int | None]]:
         """The task's scale rule in this tokenizer's ids, for `RetrofitConfig.scale_rule`.
 
         Raises:
             ValueError: operands begin behind a prefix whose last token does not single out that place.
         """
-        start_id = None
-        if self.prefix_ids:
-            start_id = self.prefix_ids[-1]
-            if self.prefix_ids.count(start_id) > 1:
+        start_id, front = None, self._front(np.ones(self.task.hints, dtype=int))
+        if front:
+            start_id = front[-1]
+            if front.count(start_id) > 1:
                 raise ValueError("the last token of the prefix occurs in it twice, so no scale rule can start there.")
         return [
             [start_id if s is None else int(self.table[ord(s)]), int(self.table[ord(e)])]
@@ -105,10 +124,16 @@ class TextCodec:
         Returns:
             int64 arrays: `input_ids`, `attention_mask`, `labels` (B, L) with the loss on answer and <eos> only;
             `scale_hint` (B, hints).
+
+        Raises:
+            ValueError: with `hint_text`, samples of more than one scale: what stands in front has one width.
         """
         arrays = encode(samples, self.table, self.eos, self.eos, self.pad)
-        count, width = len(samples), len(self.prefix_ids)
-        front = {"input_ids": np.tile(np.array(self.prefix_ids, dtype=np.int64), (count, 1)).reshape(count, width)}
+        if self.hint_text and (samples.scales != samples.scales[0]).any():
+            raise ValueError("hint_text=True makes rows of samples of one scale; give the others in rows of their own.")
+        first = self._front(samples.scales[0])
+        count, width = len(samples), len(first)
+        front = {"input_ids": np.tile(np.array(first, dtype=np.int64), (count, 1)).reshape(count, width)}
         front["attention_mask"] = np.ones((count, width), dtype=np.int64)
         front["labels"] = np.full((count, width), -100, dtype=np.int64)
         # The first column of `encode` is its begin token, in whose place the prefix stands.
@@ -117,7 +142,10 @@ class TextCodec:
 
     def prompts(self, samples: Samples) -> dict[str, np.ndarray]:
         """Rows prefix prompt, padded on the left, for generation: `input_ids`, `attention_mask`, `scale_hint`."""
-        rows = [self.prefix_ids + [int(self.table[c]) for c in row if c] for row in samples.prompts]
+        rows = [
+            self._front(scale) + [int(self.table[c]) for c in row if c]
+            for row, scale in zip(samples.prompts, samples.scales, strict=True)
+        ]
         width = max(len(row) for row in rows)
         ids = np.array([[self.pad] * (width - len(row)) + row for row in rows], dtype=np.int64)
         mask = np.array([[0] * (width - len(row)) + [1] * len(row) for row in rows], dtype=np.int64)

@@ -21,7 +21,10 @@ from typing import Any, NoReturn
 
 from ..model.position_base import nearest
 
-SILENT_KEYS = ("base_model", "gguf_file", "output_dir")
+PRECISIONS = ("no", "bf16")
+# Where things lie on this machine: no business of a result.
+PLACES = ("base_model", "start_from", "model", "output_dir", "result", "config")
+SILENT_KEYS = ("base_model", "base_name", "gguf_file", "start_from", "output_dir", "result", "note")
 
 
 @dataclass
@@ -29,32 +32,44 @@ class RetrofitTraining:
     """Settings of one run.
 
     Attributes:
-        base_model: folder or name for `from_pretrained`; gguf_file: a GGUF file in it.
+        base_model: folder or name for `from_pretrained`; gguf_file: a GGUF file in it; base_name: what the result calls
+            it, None for its last part.
+        start_from: folder of additions to begin with, from an earlier run on this base; `retrofit` is then not read.
         task, task_options: of hf_lengthgen.tasks; n_min, n_max: every step's lengths are uniform in this range.
-        template, prefix: see `TextCodec`.
+        template, prefix, hint_text: see `TextCodec`.
         additions: False trains the base (or its LoRA) without additions, as the comparison; retrofit: keywords of
             `retrofit`.
-        lora_rank: 0 for none; else LoRA on `lora_targets` of the base, by the package `peft`.
+        lora_rank: 0 for none; else LoRA on `lora_targets` of the base, by the package `peft`, with twice the rank as
+            its alpha; lora_learning_rate: its own, None for `learning_rate`.
         freeze: the base's own weights stay.
         pool: examples per length for which the base's part is computed once (`pool.py`); 0 draws fresh examples.
-        candidates: with a pool, tokens in the softmax of a step: the task's and as many others, drawn anew.
-        steps, batch_size, groups: a batch is made of `groups` lengths.
+        candidates: tokens in the softmax of a step: the task's and as many others, drawn anew; 0 for all.
+        steps, batch_size, groups: a batch is made of `groups` lengths; 0 steps evaluate what is there, the base or
+            the additions of `start_from`.
+        mixed_precision: 'no', or 'bf16': the base's matrix products in bfloat16 (see `precision.py`).
+        compile: see `precision.compiled_layers`; needs a C++ compiler.
+        attn_implementation: of the base; None for its own choice. On a CPU 'eager' has the faster backward pass.
         evaluate: lengths; evaluate_examples; evaluate_mode: 'teacher' or 'generate'; evaluate_batch.
-        output_dir: gets the additions and `result.json`; None writes nothing.
+        output_dir: gets what was trained and `result.json`; result: a file that gets the result too; None: neither.
+        note: a sentence that the result carries.
     """
 
     base_model: str = ""
     gguf_file: str | None = None
+    base_name: str | None = None
+    start_from: str | None = None
     task: str = "addition"
     task_options: dict[str, Any] = field(default_factory=dict)
     n_min: int = 1
     n_max: int = 12
     template: str = "plain"
     prefix: str = ""
+    hint_text: bool = False
     additions: bool = True
     retrofit: dict[str, Any] = field(default_factory=dict)
     lora_rank: int = 0
-    lora_targets: str = r".*base.*\.(q_proj|k_proj|v_proj|o_proj)|^model.*\.(q_proj|k_proj|v_proj|o_proj)"
+    lora_targets: str = r".*\.(q_proj|k_proj|v_proj|o_proj)"
+    lora_learning_rate: float | None = None
     freeze: bool = True
     pool: int = 0
     candidates: int = 2048
@@ -72,27 +87,39 @@ class RetrofitTraining:
     penalty: float = 0.003
     penalty_warmup: float = 0.5
     settle: float = 0.8
+    mixed_precision: str = "no"
+    attn_implementation: str | None = None
+    compile: bool = False
     seed: int = 0
     evaluate: list[int] = field(default_factory=lambda: [6, 12, 24, 50, 100])
     evaluate_examples: int = 32
     evaluate_mode: str = "teacher"
     evaluate_batch: int = 8
     output_dir: str | None = None
+    result: str | None = None
+    note: str | None = None
 
     def validate(self) -> None:
         """Raise ValueError for what cannot be trained."""
         if not self.base_model:
             raise ValueError("base_model is missing: a folder or a name for from_pretrained.")
-        for name, least in (("n_min", 1), ("steps", 1), ("batch_size", 1), ("groups", 1), ("evaluate_examples", 1)):
+        for name, least in (("n_min", 1), ("steps", 0), ("batch_size", 1), ("groups", 1), ("evaluate_examples", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}.")
         if self.n_max < self.n_min:
             raise ValueError(f"n_max {self.n_max} is below n_min {self.n_min}.")
         if self.batch_size % self.groups:
             raise ValueError(f"groups {self.groups} must divide batch_size {self.batch_size}.")
+        if self.mixed_precision not in PRECISIONS:
+            raise ValueError(
+                f"mixed_precision must be one of {', '.join(PRECISIONS)}, not {self.mixed_precision!r}."
+                f"{nearest(str(self.mixed_precision), PRECISIONS)}"
+            )
         if self.pool and (self.lora_rank or not self.additions or not self.freeze):
             raise ValueError("a pool needs additions on a frozen base without LoRA.")
-        if not self.additions and self.freeze and not self.lora_rank:
+        if self.start_from and not self.additions:
+            raise ValueError("start_from is a folder of additions: it needs additions: true.")
+        if self.steps and not self.additions and self.freeze and not self.lora_rank:
             raise ValueError("nothing would train: no additions, no LoRA, and the base is frozen.")
 
 
@@ -131,6 +158,8 @@ def load_base(settings: RetrofitTraining) -> tuple[Any, Any]:
 
     extra = {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
     tokenizer = AutoTokenizer.from_pretrained(settings.base_model, **extra)
+    if settings.attn_implementation is not None:
+        extra["attn_implementation"] = settings.attn_implementation
     base = AutoModelForCausalLM.from_pretrained(settings.base_model, **extra)
     if settings.gguf_file:
         base = dequantized(base)
@@ -154,11 +183,17 @@ def build(settings: RetrofitTraining, base: Any, tokenizer: Any) -> tuple[Any, A
     from ..tasks import get_task
     from ..training.build import keyed_seed, own_generator
     from . import retrofit
+    from .lora import add_lora
     from .text import TextCodec
 
-    codec = TextCodec(get_task(settings.task, **settings.task_options), tokenizer, settings.prefix, settings.template)
+    task = get_task(settings.task, **settings.task_options)
+    codec = TextCodec(task, tokenizer, settings.prefix, settings.template, hint_text=settings.hint_text)
     model = base
-    if settings.additions:
+    if settings.start_from:
+        from .modeling_retrofit import RetrofitForCausalLM
+
+        model = RetrofitForCausalLM.from_pretrained(settings.start_from, base=base)
+    elif settings.additions:
         options = dict(settings.retrofit)
         options.setdefault("num_scale_hints", codec.task.hints)
         if options.get("scale_hint") == "prompt":
@@ -169,32 +204,8 @@ def build(settings: RetrofitTraining, base: Any, tokenizer: Any) -> tuple[Any, A
     elif settings.freeze:
         base.requires_grad_(False)
     if settings.lora_rank:
-        add_lora(model, settings)
+        add_lora(base, settings)
     return model, codec
-
-
-def add_lora(model: Any, settings: RetrofitTraining) -> None:
-    """LoRA (2106.09685) inside the model, by peft; the additions keep training beside it.
-
-    Raises:
-        ValueError: peft is not installed.
-    """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError:
-        raise ValueError("lora_rank needs the package peft: pip install peft.") from None
-    import torch
-
-    from ..training.build import keyed_seed, own_generator
-
-    trains = {name for name, p in model.named_parameters() if p.requires_grad and "additions." in name}
-    config = LoraConfig(r=settings.lora_rank, lora_alpha=2 * settings.lora_rank, target_modules=settings.lora_targets)
-    with own_generator():
-        torch.manual_seed(keyed_seed(settings.seed, "lora"))
-        inject_adapter_in_model(config, model)
-    for name, parameter in model.named_parameters():  # peft freezes all that is not its own
-        if name in trains:
-            parameter.requires_grad_(True)
 
 
 class _Plain:
@@ -218,22 +229,33 @@ def train(
     Raises:
         ValueError: the loss is no longer a finite number; with a pool, see `pool.check_pool`.
     """
+    from .precision import compiled_layers, frozen_in_bfloat16
+
+    with frozen_in_bfloat16(model, settings.mixed_precision), compiled_layers(model, settings.compile):
+        return _train(model, codec, settings, report)
+
+
+def _train(model: Any, codec: Any, settings: RetrofitTraining, report: Callable[[dict], None] | None) -> list[dict]:
     import numpy as np
     import torch
 
     from ..training.build import keyed_seed, own_generator
-    from ..training.optimizer import build_optimizer, set_learning_rate
+    from ..training.optimizer import set_learning_rate
     from ..training.schedule import learning_rate_factor, penalty_weight
     from .pool import build_pool, pooled_logits
+    from .precision import autocast
 
     gated = hasattr(model, "additions")
-    optimizer = build_optimizer(model if gated else _Plain(model), settings)
+    optimizer = _optimizer(model, settings)
     lengths = list(range(settings.n_min, settings.n_max + 1))
-    pools = build_pool(model, codec, lengths, settings.pool, settings.seed) if settings.pool else None
     device = next(model.parameters()).device
+    history, began, size = [], time.perf_counter(), settings.batch_size // settings.groups
+    pools = None
+    if settings.pool:
+        with autocast(device, settings.mixed_precision):
+            pools = build_pool(model, codec, lengths, settings.pool, settings.seed)
     digits = sorted({codec.eos, *(int(codec.table[ord(c)]) for c in codec.task.vocabulary)})
     vocabulary = model.get_output_embeddings().weight.shape[0]
-    history, began, size = [], time.perf_counter(), settings.batch_size // settings.groups
     trained = [p for p in model.parameters() if p.requires_grad]
     with own_generator(device if device.type == "cuda" else None):
         for step in range(settings.steps):
@@ -253,13 +275,20 @@ def train(
             for n in rng.choice(lengths, settings.groups):
                 if pools is not None:
                     rows = torch.from_numpy(rng.choice(settings.pool, min(size, settings.pool), replace=False))
-                    others = rng.choice(vocabulary, min(settings.candidates, vocabulary), replace=False)
+                samples = codec.task.sample(int(n), size, rng) if pools is None else None
+                head = None
+                if 0 < settings.candidates < vocabulary:
+                    others = rng.choice(vocabulary, settings.candidates, replace=False)
                     head = torch.tensor(digits + [t for t in others.tolist() if t not in set(digits)], device=device)
-                    targets = pools[n].targets[rows]
-                    logits = pooled_logits(model, pools[n], rows, head)
-                    targets = torch.searchsorted(head[: len(digits)], targets)
-                else:
-                    logits, targets = _answer(model, codec, codec.task.sample(int(n), size, rng), gated, device)
+                with autocast(device, settings.mixed_precision):
+                    if pools is not None:
+                        logits, targets = pooled_logits(model, pools[n], rows, head), pools[n].targets[rows]
+                    else:
+                        logits, targets = _answer(model, codec, samples, gated, device, head)
+                if head is not None:  # the task's tokens come first, in order
+                    targets = torch.where(
+                        targets < 0, targets, torch.searchsorted(head[: len(digits)], targets.contiguous())
+                    )
                 loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
                 (loss / settings.groups).backward()
                 losses.append(float(loss.detach()))
@@ -282,9 +311,30 @@ def train(
     return history
 
 
-def _answer(model: Any, codec: Any, samples: Any, gated: bool, device) -> tuple[Any, Any]:
-    """Logits (B, A, vocab) and targets (B, A) of the answer tokens of fresh rows of one length."""
+def _optimizer(model: Any, settings: RetrofitTraining) -> Any:
+    """AdamW, with LoRA in a group of its own where it has a learning rate of its own."""
+    from ..training.optimizer import build_optimizer
+    from .lora import lora_parameters
+
+    optimizer = build_optimizer(model if hasattr(model, "additions") else _Plain(model), settings)
+    if settings.lora_learning_rate is not None and (lora := lora_parameters(model)):
+        its = {id(p) for p in lora}
+        for group in optimizer.param_groups:
+            group["params"] = [p for p in group["params"] if id(p) not in its]
+        optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
+        decay = settings.weight_decay
+        optimizer.add_param_group({"params": lora, "peak": settings.lora_learning_rate, "weight_decay": decay})
+    return optimizer
+
+
+def _answer(model: Any, codec: Any, samples: Any, gated: bool, device, head=None) -> tuple[Any, Any]:
+    """Logits (B, A, vocab) and targets (B, A) of the answer tokens of fresh rows of one length.
+
+    Args:
+        head: token ids (V,) to give logits for; None for all.
+    """
     import torch
+    from torch.func import functional_call
 
     rows = {key: torch.from_numpy(array).to(device) for key, array in codec.rows(samples).items()}
     labels = rows.pop("labels")
@@ -294,7 +344,15 @@ def _answer(model: Any, codec: Any, samples: Any, gated: bool, device) -> tuple[
     # Ragged rows are padded on the right: their answers end earlier, and the last columns hold no label.
     first = int((labels != -100).int().argmax(-1).min())
     keep = labels.shape[1] - first + 1
-    logits = model(**rows, use_cache=False, logits_to_keep=max(keep, answer + 1)).logits[:, :-1]
+    rows |= {"use_cache": False, "logits_to_keep": max(keep, answer + 1)}
+    if head is None:
+        logits = model(**rows).logits
+    else:  # the same model with fewer rows in its head; where the head is tied, the embeddings keep all of theirs
+        layer = model.get_output_embeddings()
+        name = next(name for name, module in model.named_modules() if module is layer)
+        few = {f"{name}.{key}": p[head] for key, p in layer.named_parameters()}
+        logits = functional_call(model, few, (), rows, tie_weights=False).logits
+    logits = logits[:, :-1]
     return logits, labels[:, -logits.shape[1] :]
 
 
@@ -304,14 +362,18 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
 
     from ..training.files import write_json
     from .evaluate import evaluate_text
+    from .fitting import weights_digest
 
     base, tokenizer = load_base(settings)
+    digest = weights_digest(base)
     model, codec = build(settings, base, tokenizer)
     hint = settings.additions and model.config.scale_hint != "none"
-    began = time.perf_counter()
-    history = train(model, codec, settings, lambda r: print(json.dumps(r), flush=True))
-    seconds = time.perf_counter() - began
-    if settings.additions and settings.retrofit.get("mode", "adapter") == "adapter" and model.gate_parameters():
+    began, cpu_began = time.perf_counter(), time.process_time()
+    history = []
+    if settings.steps:
+        history = train(model, codec, settings, lambda r: print(json.dumps(r), flush=True))
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    if settings.additions and model.config.mode == "adapter" and model.gate_parameters():
         model.harden()
     scores = evaluate_text(
         model, codec, settings.evaluate, settings.evaluate_examples, settings.evaluate_mode, settings.evaluate_batch,
@@ -323,10 +385,14 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
         "command": command,
         "hardware": f"{platform.machine()}, {threads}, torch {torch.__version__}, {base.device}",
         "settings": {k: v for k, v in asdict(settings).items() if k not in SILENT_KEYS},
-        "base": Path(settings.base_model).name + (f"/{settings.gguf_file}" if settings.gguf_file else ""),
+        "note": settings.note,
+        "base": settings.base_name or "/".join(filter(None, (Path(settings.base_model).name, settings.gguf_file))),
+        "base_weights": digest,
         "trainable_parameters": trainable,
+        "training_examples": settings.steps * settings.batch_size,
         "training_seconds": round(seconds, 1),
-        "loss": history[-1]["loss"],
+        "training_cpu_seconds": round(cpu_seconds, 1),
+        "loss": history[-1]["loss"] if history else None,
         "exact_match": {str(r.n[0]): r.correct / r.examples for r in scores},
         "examples": settings.evaluate_examples,
         "mode": settings.evaluate_mode,
@@ -336,11 +402,40 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
     if settings.output_dir is not None:
         folder = Path(settings.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        if settings.additions and not settings.lora_rank:
-            model.save_pretrained(folder, additions_only=settings.freeze)
-            tokenizer.save_pretrained(folder)
+        _save(model, base, tokenizer, settings, folder)
         write_json(folder / "result.json", result)
+    if settings.result is not None:
+        Path(settings.result).parent.mkdir(parents=True, exist_ok=True)
+        write_json(Path(settings.result), result)
     return result
+
+
+def portable(words: list[str]) -> str:
+    """A command line as others can give it: an absolute path of this machine becomes its setting in capitals, or
+    where it lies below the current folder the path from there."""
+    plain, key = [], ""
+    for word in words:
+        name, equals, value = word.partition("=") if word.startswith("--") else (key, "", word)
+        if name.lstrip("-") in PLACES and Path(value).is_absolute():
+            below = Path(value).is_relative_to(Path.cwd())
+            value = str(Path(value).relative_to(Path.cwd())) if below else name.lstrip("-").upper()
+            word = f"{name}={value}" if equals else value
+        plain.append(word)
+        key = name if word.startswith("--") and not equals else ""
+    return shlex.join(plain)
+
+
+def _save(model: Any, base: Any, tokenizer: Any, settings: RetrofitTraining, folder: Path) -> None:
+    """What was trained, and the tokenizer: LoRA in `lora/`; additions, or the whole where the base trained too."""
+    from .lora import FOLDER, save_lora
+
+    if settings.lora_rank:
+        save_lora(base, folder / FOLDER)
+    if settings.additions:
+        model.save_pretrained(folder, additions_only=settings.freeze or bool(settings.lora_rank))
+    elif not settings.freeze and not settings.lora_rank:
+        base.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def train_from_words(words: list[str], command: str) -> dict:
@@ -360,7 +455,7 @@ def train_from_words(words: list[str], command: str) -> dict:
     parsed = vars(parser.parse_args(words))
     config = parsed.pop("config")
     settings = read_settings(config, {key: value for key, value in parsed.items() if value is not None})
-    return run(settings, command)
+    return run(settings, portable(shlex.split(command)))
 
 
 def main(arguments: list[str] | None = None) -> int:

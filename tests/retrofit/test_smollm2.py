@@ -39,8 +39,20 @@ def test_right_after_retrofit_it_is_the_base(smollm2, mode):
     real = inputs["attention_mask"].bool()
     for hint in (None, torch.tensor([2, 2, 5])):
         got = model(**inputs, scale_hint=hint).logits
-        torch.testing.assert_close(got[real], logits[real], atol=1e-4, rtol=1e-5)
+        if mode == "adapter":  # adds zeros, and nothing else
+            assert torch.equal(got[real], logits[real])
+        torch.testing.assert_close(got[real], logits[real], atol=1e-5, rtol=0)
         assert torch.equal(model.generate(**inputs, scale_hint=hint, **greedy), written)
+    # Alone, without padding; token by token with a cache.
+    ids = tokenizer(texts[0], return_tensors="pt").input_ids
+    alone, got = base(ids).logits, model(ids, scale_hint=torch.tensor([2])).logits
+    torch.testing.assert_close(got, alone, atol=1e-5, rtol=0)
+    caches = [base(ids[:, :2], use_cache=True), model(ids[:, :2], scale_hint=torch.tensor([2]), use_cache=True)]
+    for t in range(2, ids.shape[1]):
+        steps = [
+            m(ids[:, t : t + 1], past_key_values=c.past_key_values) for m, c in zip((base, model), caches, strict=True)
+        ]
+        torch.testing.assert_close(steps[1].logits, steps[0].logits, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()

@@ -90,3 +90,30 @@ def test_prompts_of_unequal_length_are_padded_on_the_left():
     prompts = codec.prompts(samples)
     for ids, mask in zip(prompts["input_ids"], prompts["attention_mask"], strict=True):
         assert mask.tolist() == sorted(mask.tolist()) and (ids[mask == 0] == 0).all() and ids[mask == 1][0] == 1
+
+
+def test_a_hint_as_text_stands_in_front_of_the_prompt():
+    task, tokenizer = get_task("addition"), byte_pairs(prefix_bos=True)
+    codec = TextCodec(task, tokenizer, hint_text=True)
+    samples = task.sample(12, 3, np.random.default_rng(0))
+    rows, plain = codec.rows(samples), TextCodec(task, tokenizer).rows(samples)
+    for row, (prompt, answer) in enumerate(zip(samples.prompt_strings(), samples.answer_strings(), strict=True)):
+        assert rows["input_ids"][row].tolist() == tokenizer(f"12:{prompt}{answer}").input_ids + [2]
+        assert codec.prompts(samples)["input_ids"][row].tolist() == tokenizer(f"12:{prompt}").input_ids
+    assert (rows["labels"][:, 3:] == plain["labels"]).all() and (rows["labels"][:, :3] == -100).all()
+    # Additions that read the hint from the prompt begin to count behind the colon.
+    assert codec.scale_rule()[0][0] == tokenizer.convert_tokens_to_ids(":")
+    two = get_task("addition", widths="unequal")
+    codec = TextCodec(two, byte_pairs(), hint_text=True)
+    drawn = two.sample((2, 10), 1, np.random.default_rng(0))
+    assert codec.prompts(drawn)["input_ids"][0].tolist()[:5] == byte_pairs()("2:10:").input_ids
+    others = two.sample((3, 4), 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="samples of one scale"):
+        codec.rows(type(drawn).concatenate([drawn, others]))
+
+
+def test_a_hint_as_text_needs_digits_and_a_colon_of_their_own():
+    merged = byte_pairs([("1", ":")])  # harmless for the task's own characters
+    assert TextCodec(get_task("addition"), merged).style == "plain"
+    with pytest.raises(ValueError, match="does not give every character"):
+        TextCodec(get_task("addition"), merged, hint_text=True)

@@ -10,7 +10,7 @@ from hf_lengthgen import get_task
 from hf_lengthgen.retrofit import RetrofitForCausalLM
 from hf_lengthgen.retrofit.evaluate import evaluate_text
 from hf_lengthgen.retrofit.text import TextCodec
-from hf_lengthgen.retrofit.train import RetrofitTraining, build, main, read_settings, train
+from hf_lengthgen.retrofit.train import RetrofitTraining, _answer, build, main, portable, read_settings, train
 
 from .test_text import byte_pairs
 from .tiny import SMALL, tiny
@@ -78,12 +78,21 @@ def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
     assert main([*arguments, "--output_dir", str(tmp_path / "out")]) == 0
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert set(result["exact_match"]) == {"1", "3"} and result["settings"]["learning_rate"] == 1e-3
-    assert str(tmp_path) not in json.dumps({k: v for k, v in result.items() if k != "command"})
+    assert str(tmp_path) not in json.dumps(result)  # nothing of this machine, the command included
+    assert result["command"].endswith("--config CONFIG --base_model BASE_MODEL --output_dir OUTPUT_DIR")
+    assert (result["base"], result["training_examples"]) == ("base", 80) and len(result["base_weights"]) == 32
     loaded = RetrofitForCausalLM.from_pretrained(tmp_path / "out", base=base)
     assert loaded.config.open_relations is not None
+    # Without a step, the same model is evaluated again.
+    again = ["--start_from", str(tmp_path / "out"), "--steps", "0", "--result", str(tmp_path / "again.json")]
+    assert main([*arguments, *again]) == 0
+    second = json.loads((tmp_path / "again.json").read_text())
+    assert second["exact_match"] == result["exact_match"] and second["relations"] == result["relations"]
+    assert second["loss"] is None and second["training_examples"] == 0
+    assert main([*arguments, "--additions", "false", "--steps", "0"]) == 0
     assert main(["--base_model", str(tmp_path / "none")]) == 2
-    assert main(["--base_model", "x", "--steps", "0"]) == 2
-    assert "steps must be at least 1" in capsys.readouterr().err
+    assert main(["--base_model", "x", "--steps", "-1"]) == 2
+    assert "steps must be at least 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -96,34 +105,14 @@ def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
         ({"base_model": "x", "batch_size": 8, "groups": 3}, "must divide"),
         ({"base_model": "x", "pool": 4, "freeze": False}, "needs additions on a frozen base"),
         ({"base_model": "x", "additions": False}, "nothing would train"),
+        ({"base_model": "x", "mixed_precision": "bf61"}, "must be one of no, bf16, not 'bf61'. Did you mean 'bf16'"),
+        ({"base_model": "x", "mixed_precision": False}, "must be one of no, bf16, not False"),
+        ({"base_model": "x", "additions": False, "start_from": "y"}, "start_from is a folder of additions"),
     ],
 )
 def test_bad_settings(given, message):
     with pytest.raises(ValueError, match=message):
         read_settings(None, given)
-
-
-def test_lora_trains_beside_the_additions():
-    pytest.importorskip("peft")
-    settings, model, codec = fresh(lora_rank=2, steps=10)
-    moving = {name for name, p in model.named_parameters() if p.requires_grad}
-    lora = {name for name in moving if "lora_" in name}
-    assert lora and all(".base" in f".{name}" for name in lora)
-    assert moving - lora == {name for name, _ in model.named_parameters() if name.startswith("additions.")}
-    before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    train(model, codec, settings)
-    changed = {name for name, p in model.named_parameters() if not torch.equal(before[name], p)}
-    assert changed <= moving and any("lora_B" in name for name in changed)
-    alone, model, codec = fresh(lora_rank=2, additions=False, steps=10)
-    assert train(model, codec, alone)[-1]["step"] == 10
-
-
-def test_without_peft_lora_is_a_clear_error(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(ValueError, match="pip install peft"):
-        fresh(lora_rank=2)
 
 
 def test_packaged_recipe_fits_the_settings():
@@ -135,3 +124,52 @@ def test_packaged_recipe_fits_the_settings():
     for file in files:
         read_settings(str(file), {"base_model": "x"})
     assert TextCodec(get_task("addition"), byte_pairs()).style == "plain"
+
+
+def test_commands_are_written_as_others_can_give_them(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    words = ["lengthgen", "train", "--base_model", "/far/away/model", f"--config={tmp_path}/recipes/a.yaml", "--steps"]
+    words += ["3", "--result", "results/r.json", "--output_dir=/far/out", "--note", "/far is a word here"]
+    assert portable(words) == (
+        "lengthgen train --base_model BASE_MODEL --config=recipes/a.yaml --steps 3 --result results/r.json "
+        "--output_dir=OUTPUT_DIR --note '/far is a word here'"
+    )
+
+
+def test_a_run_starts_from_the_additions_of_another(tmp_path):
+    settings, model, codec = fresh(steps=5)
+    train(model, codec, settings)
+    model.harden().save_pretrained(tmp_path, additions_only=True)
+    settings = RetrofitTraining(**QUICK | {"start_from": str(tmp_path), "steps": 10})
+    again, codec = build(settings, model.base, byte_pairs())
+    assert again.relations() == model.relations()
+    for (name, a), (_, b) in zip(model.additions.named_parameters(), again.additions.named_parameters(), strict=True):
+        assert torch.equal(a, b), name
+    train(again, codec, settings)  # rounded gates stay rounded
+    kept = [[{text for text, _ in head} for head in layer] for layer in model.relations()]
+    assert [[{text for text, _ in head} for head in layer] for layer in again.relations()] == kept
+    assert not torch.equal(again.additions[1].up.weight, model.additions[1].up.weight)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_smaller_head_gives_the_same_logits_of_its_tokens(tied):
+    settings, model, codec = fresh()
+    if tied:
+        model.base.lm_head.weight = model.base.model.embed_tokens.weight
+    samples = codec.task.sample(3, 4, np.random.default_rng(0))
+    device, some = torch.device("cpu"), torch.tensor([7, 2, 40])
+    whole, targets = _answer(model, codec, samples, True, device)
+    few, same = _answer(model, codec, samples, True, device, some)
+    assert torch.equal(targets, same)
+    torch.testing.assert_close(few, whole[..., some], atol=1e-6, rtol=1e-5)
+    assert model.base.lm_head.weight.shape[0] == 64
+
+
+def test_with_and_without_candidates_the_answer_is_learned():
+    losses = []
+    for candidates in (0, 20):
+        settings, model, codec = fresh(candidates=candidates)
+        start = answer_loss(model, codec)
+        train(model, codec, settings)
+        losses.append(answer_loss(model, codec) / start)
+    assert max(losses) < 0.9 and abs(losses[0] - losses[1]) < 0.1
