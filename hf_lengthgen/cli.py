@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .files import check_file
 from .leftover import nothing_more
 
 PROGRAM = "lengthgen"
@@ -91,6 +92,11 @@ def _parser() -> _Parser:
     evaluate.add_argument("--batch_size", type=int, help="examples at once (default: what fits in memory)")
     evaluate.add_argument("--seed", type=int, default=1234, help="seed of the examples (default: 1234)")
     evaluate.add_argument("--stop_at_zero", action="store_true", help="stop at the first length with 0%%")
+    evaluate.add_argument(
+        "--details",
+        action="store_true",
+        help="decode wrong answers to their end too (slower): right tokens, final answers, steps",
+    )
     evaluate.add_argument("--output", metavar="FILE", help="write a result file (JSON)")
     evaluate.set_defaults(run=_evaluate)
 
@@ -207,8 +213,7 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
 
     lengths = convert(chosen.lengths, list, "--lengths", scales=True)
     task_options = _task_options(rest)
-    if chosen.output:
-        _check_writable("--output", chosen.output)
+    check_file("--output", chosen.output)
     from .hub.loading import find_folder, load_folder
     from .training import saving
     from .training.mixture import part_to_evaluate
@@ -233,10 +238,11 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
         batch_size=chosen.batch_size,
         seed=chosen.seed,
         stop_at_zero=chosen.stop_at_zero,
+        details=chosen.details,
         progress=True if sys.stderr.isatty() else None,
         **own_share,
     )
-    print(_table(results))
+    print(_table(results, chosen.details))
     if chosen.output:
         from .training.record import build_result
 
@@ -258,7 +264,7 @@ def _report(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         from .evaluation.plot import check_format, plot_curves
 
         check_format(chosen.figure)
-        _check_writable("--figure", chosen.figure)
+        check_file("--figure", chosen.figure)
     results = load_results(chosen.results)
     lengths = convert(chosen.lengths, list, "--lengths", scales=True) if chosen.lengths else None
     table = markdown_table(results, lengths)
@@ -288,7 +294,7 @@ def _tasks(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         return
     if chosen.action == "list":
         for name in list_tasks():
-            print(f"{name}: {get_task(name).about}")
+            print(f"{name}: {get_task(name).summary}")
         return
     if chosen.name is None:
         raise ValueError(f"tasks show needs the name of a task: {', '.join(list_tasks())}.")
@@ -365,29 +371,19 @@ def _task_options(rest: list[str]) -> dict[str, Any]:
     return values.get("task_options", {})
 
 
-def _check_writable(option: str, name: str) -> None:
-    """ValueError unless a file of this name can be written: found out before the work whose result goes there."""
-    path = Path(name)
-    if path.is_dir():
-        raise ValueError(f"{option} {name!r} is a folder; give the name of a file.")
-    probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as problem:
-        raise ValueError(f"{option} {name!r} cannot be written: {problem.strerror or problem}.") from None
-
-
-def _table(results: list) -> str:
-    """Lengths, exact match with interval, and counts, as aligned columns."""
+def _table(results: list, details: bool = False) -> str:
+    """Lengths, exact match with interval, and counts, as aligned columns; with `details` also what is right in part."""
     from .evaluation.scale import scale_text
 
-    rows = [["n", "exact match", "95% interval", "right", "mode", "seconds"]]
+    shares = ("token_accuracy", "final_accuracy", "step_accuracy") if details else ()
+    rows = [
+        ["n", "exact match", "95% interval", *(name.replace("_", " ") for name in shares), "right", "mode", "seconds"]
+    ]
     for r in results:
         interval = f"{r.ci_low:.1%} - {r.ci_high:.1%}"
+        partly = ["-" if getattr(r, name) is None else f"{getattr(r, name):.1%}" for name in shares]
         count = f"{r.correct}/{r.examples}"
-        rows.append([scale_text(r.n), f"{r.exact_match:.1%}", interval, count, r.mode, f"{r.seconds:.1f}"])
+        rows.append([scale_text(r.n), f"{r.exact_match:.1%}", interval, *partly, count, r.mode, f"{r.seconds:.1f}"])
     return _columns(rows)
 
 

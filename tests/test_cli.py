@@ -185,6 +185,16 @@ def test_evaluate_knows_the_task(lengthgen, trained, place, mode):
     assert all(row[-3].endswith("/6") and row[-2] == mode for row in rows[1:])
 
 
+def test_evaluate_shows_what_is_right_in_part(lengthgen, trained, tmp_path):
+    words = ["evaluate", trained, "--lengths", 3, "--examples", 6, "--output", tmp_path / "r.json"]
+    code, out, _ = lengthgen(*words, "--details")
+    score = Result.load(tmp_path / "r.json").lengths[0]
+    assert code == 0 and "token accuracy  final accuracy  step accuracy" in out
+    assert score.token_accuracy is not None and f"{score.token_accuracy:.1%}" in out
+    code, _, err = lengthgen(*words, "--details", "--mode", "teacher")
+    assert code == 2 and "details" in err
+
+
 def test_evaluate_agrees_with_the_run(lengthgen, trained):
     told = json.loads((trained / "lengths.json").read_text())["lengths"][0]
     _, out, _ = lengthgen("evaluate", trained, "--lengths", 2, "--examples", told["examples"])

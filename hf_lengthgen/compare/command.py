@@ -85,7 +85,7 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         print(f"{len(outcomes.results)} of {len(grid.cells)} cells; {layout.output_dir / 'README.md'} written.")
         return
 
-    from ..training.files import check_writable
+    from ..files import check_writable
     from .devices import slots, visible_devices
     from .report import write_report
     from .runner import CellsFailed, check_finished, run_cells

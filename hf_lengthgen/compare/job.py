@@ -16,7 +16,7 @@ from typing import IO
 import yaml
 
 from ..evaluation.result import Result
-from ..training.files import remove_folder, write_text
+from ..files import remove_folder, write_text
 from .commit import PACKAGE, source_commit
 from .grid import Cell
 from .layout import Layout

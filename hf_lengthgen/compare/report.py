@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.scale import scale_text
+from ..files import write_text
 from ..tasks import get_task
-from ..training.files import write_text
 from . import html, tables
 from .figures import heat_map, task_figure
 from .grid import Grid
@@ -150,4 +150,4 @@ def _about(outcomes: Outcomes, task: str) -> str:
     built = get_task(config.task, **config.task_options)
     steps = sorted({cell.config.steps for cell in outcomes.grid.cells if cell.task == task})
     trained = f"Trained on n = {config.n_min}..{config.n_max}, {' to '.join(f'{s:,}' for s in steps)} steps."
-    return f"{built.about[:1].upper()}{built.about[1:]} {trained} SRC: {built.src_verdict}"
+    return f"{built.summary[:1].upper()}{built.summary[1:]} {trained} SRC: {built.src_verdict}"

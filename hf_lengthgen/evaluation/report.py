@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..files import write_text
 from .curves import Curve, Point, make_curves
 from .length_grid import curve_grid, grid_table
 from .markdown import markdown
@@ -46,9 +47,7 @@ def replace_table(path: str | os.PathLike, name: str, table: str) -> None:
     inside, closing, rest = after.partition(end)
     if not mark or not closing:
         raise ValueError(f"{path} has no table {name!r}: it needs the lines {start.strip()} and {end}.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(f"{before}{start}{table}{end}{rest}", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, f"{before}{start}{table}{end}{rest}")
 
 
 def markdown_table(

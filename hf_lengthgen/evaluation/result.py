@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .. import strict_json
+from ..files import write_text
 from .fields import build, check_types
 from .length_result import LengthResult
 
@@ -114,9 +115,7 @@ class Result:
         return build(cls, data, where)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the file whole or not at all: to a temporary name beside it, then renamed. Folders are made
-        as needed.
-        """
+        """Write the file whole or not at all: see `files.write_text`. Folders are made as needed."""
         self._check()
         path = Path(path)
         # Written out before a file is opened: what JSON cannot hold must not leave a trace.
@@ -125,15 +124,7 @@ class Result:
         except (TypeError, ValueError) as error:
             raise ValueError(f"result {self.name!r} holds what JSON cannot write: {error}.") from None
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(path, text)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:

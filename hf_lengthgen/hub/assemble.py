@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..training.files import model_folder
+from ..files import model_folder
 from .digests import code_folder, code_names, releases
 from .verification import AUTO_MAP
 
@@ -56,9 +56,9 @@ def assemble(
             embedding is another package's (its code would not travel).
         FileExistsError: `target` holds something else.
     """
+    from .. import files
     from ..evaluation.plot import plot_curves
     from ..evaluation.result import Result
-    from ..training import files
     from .card import eval_results_yaml, render_card
 
     check_repo_id(repo_id)

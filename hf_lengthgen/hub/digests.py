@@ -50,7 +50,7 @@ def write(path: Path = RELEASES) -> None:
     Raises:
         ValueError: the version is recorded with other digests: a release never changes.
     """
-    from ..training.files import write_text
+    from ..files import write_text
 
     known = json.loads(path.read_text(encoding="utf-8"))
     now = installed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..training.files import model_folder
+from ..files import model_folder
 from .verification import check_loadable, verify
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .. import strict_json
-from ..training.files import model_folder
+from ..files import model_folder
 from .digests import digest, releases
 from .errors import HubError, hub_errors
 from .weights import check_safetensors

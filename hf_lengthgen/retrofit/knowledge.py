@@ -93,7 +93,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     """The command; returns the result, and with --result writes it."""
     import torch
 
-    from ..training.files import write_json
+    from ..files import write_json
     from .fitting import weights_digest
     from .train import RetrofitTraining, load_base, portable
 

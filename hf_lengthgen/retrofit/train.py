@@ -360,7 +360,7 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
     """Load, add, train, evaluate; with `output_dir`, write. Returns the result."""
     import torch
 
-    from ..training.files import write_json
+    from ..files import write_json
     from .evaluate import evaluate_text
     from .fitting import weights_digest
 

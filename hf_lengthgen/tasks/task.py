@@ -324,7 +324,7 @@ class Task:
         return answer if self.final_separator is None else answer.rpartition(self.final_separator)[2]
 
     @property
-    def about(self) -> str:
+    def summary(self) -> str:
         """What the task is, with its format, in one line. Options that change the format have an example of their own:
         the class's line is about the default ones.
         """
@@ -333,7 +333,7 @@ class Task:
             return inspect.getdoc(type(self)).splitlines()[0]
         example = self._example()
         options = ", ".join(f"{key}={value!r}" for key, value in changed.items())
-        return f'with {options}: "{example.prompt_strings()[0]}" -> "{example.answer_strings()[0]}".'
+        return f'{self.name} with {options}: "{example.prompt_strings()[0]}" -> "{example.answer_strings()[0]}".'
 
     def describe(self) -> str:
         """A few lines: what it is, its format, scale and options, and one worked example."""
@@ -345,7 +345,7 @@ class Task:
         )
         return "\n".join(
             [
-                f"{self.name}: {self.about}",
+                self.summary if self.summary.startswith(f"{self.name} with ") else f"{self.name}: {self.summary}",
                 f"  options: {', '.join(f'{key}={value!r}' for key, value in self.options.items())}",
                 f"  vocabulary: {self.vocabulary}",
                 f"  ideal relations: {'; '.join(self.ideal_relations) or 'no finite set known'}",

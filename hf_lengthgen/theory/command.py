@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
+
+from ..files import check_file
 
 _ABOUT = """\
 Finds, from samples alone, the smallest sets of position relations through which the next token can be told, and says
@@ -94,21 +95,6 @@ def _is_given(chosen: argparse.Namespace, name: str) -> bool:
     return getattr(chosen, name, None) is not None
 
 
-def _check_file(option: str, path: str | None) -> None:
-    """ValueError unless a file can be written there; its folder is made."""
-    if path is None:
-        return
-    if Path(path).is_dir():
-        raise ValueError(f"{option} names a file, but {path} is a folder.")
-    probe = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
-    try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"{option} {path} cannot be written: {error.strerror}.") from None
-
-
 def _dotted(rest: list[str], format_words: list[str] | None) -> tuple[dict, dict]:
     """(task options, position options) from `--task_options.x 1`, `--position_options.y 2` and `--format x=1`."""
     from ..training.arguments import apply_overrides, parse_overrides
@@ -144,7 +130,7 @@ def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict
         check_integer("n_max", 12 if chosen.n_max is None else chosen.n_max, 2)
         carrier_for(task, chosen.position_embedding, position_options, chosen.scale_hint)
     for option, path in (("--figure", chosen.figure), ("--output", chosen.output)):
-        _check_file(option, path)
+        check_file(option, path)
     from .discovery import discover
 
     found = discover(
@@ -187,7 +173,7 @@ def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict
 
 
 def _data(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:
-    _check_file("--output", chosen.output)
+    check_file("--output", chosen.output)
     from .discovery import discover
     from .user_rows import dataset_rows, open_dataset
 
@@ -206,7 +192,7 @@ def _grid(chosen: argparse.Namespace, task_options: dict, position_options: dict
     from .predict import predict_cells
 
     grid = load_grid(chosen.grid)
-    _check_file("--output", chosen.output)
+    check_file("--output", chosen.output)
     predictions = predict_cells((cell.config for cell in grid.cells), chosen.seed)
     for p in predictions:
         options = f" {p.task_options}" if p.task_options else ""
@@ -266,6 +252,6 @@ def describe(found: Any, name: str) -> str:
 
 def _write(path: str | None, record: dict) -> None:
     if path is not None:
-        from ..training.files import write_json
+        from ..files import write_json
 
         write_json(Path(path), record)

@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from . import files
+from .. import files
 from .arguments import TrainingConfig
 from .progress import History
 

@@ -26,7 +26,7 @@ def build_result(
     """
     from ..evaluation.result import Result
 
-    about = task.about
+    about = task.summary
     peaks = [mb for mb in (history.peak_memory_mb, peak_memory_mb(model.device)) if mb is not None]
     hint = {
         "none": "none",

@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import files, saving, scores
+from .. import files
+from . import saving, scores
 from .arguments import TrainingConfig
 from .checkpoints import CheckpointError, CheckpointStore, check_same_config
 from .loop import make_accelerator, train

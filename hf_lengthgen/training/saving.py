@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 
-from . import files
+from .. import files
 from .arguments import TrainingConfig
 from .checkpoints import CheckpointError
 from .progress import History

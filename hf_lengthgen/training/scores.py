@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import files
+from .. import files
 from .arguments import TrainingConfig
 from .build import keyed_seed, own_generator
 

@@ -86,10 +86,10 @@ def test_predictions_and_results(src, tmp_path):
         (["sort", "--figure", "x.svg"], "no relations of 'sort' whose LRC could be drawn"),
         (["--data", "nowhere"], "is no Parquet file"),
         (["--predictions", "x.json"], "needs --results"),
-        (["copy", "--output", "."], "--output names a file, but . is a folder"),
-        (["copy", "--output", "/dev/null/y.json"], "--output /dev/null/y.json cannot be written: "),
-        (["copy", "--figure", "/dev/null/y.svg"], "--figure /dev/null/y.svg cannot be written: "),
-        (["--grid", "main", "--output", "/dev/null/y.json"], "--output /dev/null/y.json cannot be written: "),
+        (["copy", "--output", "."], "--output '.' is a folder"),
+        (["copy", "--output", "/dev/null/y.json"], "--output '/dev/null/y.json' cannot be written: "),
+        (["copy", "--figure", "/dev/null/y.svg"], "--figure '/dev/null/y.svg' cannot be written: "),
+        (["--grid", "main", "--output", "/dev/null/y.json"], "--output '/dev/null/y.json' cannot be written: "),
     ],
 )
 def test_bad_usage(src, words, message):

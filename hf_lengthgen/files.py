@@ -97,6 +97,24 @@ def check_writable(folder: Path, error: Callable[[str], Exception]) -> None:
         raise error(f"output_dir {str(folder)!r} cannot be written: {problem.strerror or problem}.") from None
 
 
+def check_file(option: str, name: str | None) -> None:
+    """ValueError unless a file of this name can be written: found out before the work whose result goes there. Its
+    folder is made; None is nothing to check.
+    """
+    if name is None:
+        return
+    path = Path(name)
+    if path.is_dir():
+        raise ValueError(f"{option} {name!r} is a folder; give the name of a file.")
+    probe = path.with_name(f"{TEMPORARY}probe-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as problem:
+        raise ValueError(f"{option} {name!r} cannot be written: {problem.strerror or problem}.") from None
+
+
 def _sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
         return

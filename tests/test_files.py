@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_lengthgen.training import files
+from hf_lengthgen import files
 
 
 def names(folder: Path) -> list[str]:
@@ -95,3 +95,15 @@ def test_a_read_only_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(ValueError, match="cannot be written: Read-only file system"):
         files.check_writable(tmp_path, ValueError)
+
+
+@pytest.mark.parametrize(("name", "reason"), [(".", "is a folder"), ("/dev/null/x.json", "cannot be written")])
+def test_a_file_that_cannot_be_written_is_found_out_before(name, reason):
+    with pytest.raises(ValueError, match=f"--output '{name}' {reason}"):
+        files.check_file("--output", name)
+
+
+def test_checking_a_file_makes_its_folder_and_nothing_else(tmp_path):
+    files.check_file("--output", None)
+    files.check_file("--output", str(tmp_path / "new" / "x.json"))
+    assert list((tmp_path / "new").iterdir()) == []
