@@ -3,7 +3,8 @@
 #
 #   recipes/predictions.sh          writes results/predictions.json; an existing file is left as it is: predictions are
 #                                   made once, before the results they are held against
-#   recipes/predictions.sh check    a confusion matrix per embedding, from results/predictions.json and results/main
+#   recipes/predictions.sh check    writes results/agreement.md: a confusion matrix per embedding, and every exception,
+#                                   from results/predictions.json and results/main
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
@@ -17,7 +18,7 @@ case "${1:-write}" in
     fi
     lengthgen src --grid main --output "$file"
     ;;
-  check) lengthgen src --predictions "$file" --results results/main ;;
+  check) lengthgen src --predictions "$file" --results results/main | tee results/agreement.md ;;
   *)
     echo "usage: recipes/predictions.sh [check]" >&2
     exit 2

@@ -23,7 +23,7 @@ class Agreement:
 
     Attributes:
         length, threshold: effective length at this exact match, compared with `length`.
-        table: variant -> counts of "both", "predicted only", "measured only", "neither", "no prediction".
+        table: embedding and hint, whatever its options -> counts of "both", "predicted only", "measured only", "neither", "no prediction".
         exceptions: (task, variant, what was predicted, measured effective length) where the sides differ.
         unmeasured: predictions without a result, or whose result stops short of `length` without having failed.
     """
@@ -45,7 +45,7 @@ class Agreement:
         """A table, the share, and the exceptions."""
         rows = [[name, *(str(row[key]) for key in OUTCOMES)] for name, row in sorted(self.table.items())]
         total = ["all", *(str(sum(row[key] for row in self.table.values())) for key in OUTCOMES)]
-        text = markdown(["variant", *OUTCOMES], [*rows, total])
+        text = markdown(["embedding", *OUTCOMES], [*rows, total])
         share = "no cell decides" if self.share is None else f"agreement {self.share:.1%}"
         text += f"\nSides of an effective length ({self.threshold:.0%}) of {self.length:,}: {share}"
         text += f"; {len(self.unmeasured)} predictions without a measurement.\n"
@@ -82,7 +82,8 @@ def agreement(
         if not exact:
             out.unmeasured.append(cell)
             continue
-        row = out.table.setdefault(variant, dict.fromkeys(OUTCOMES, 0))
+        embedding = variant_name(prediction.position_embedding, prediction.scale_hint)
+        row = out.table.setdefault(embedding, dict.fromkeys(OUTCOMES, 0))
         measured, at_most = _bounds(exact[0], threshold)
         if measured < length <= at_most:
             out.unmeasured.append(cell)  # right as far as it was tested

@@ -86,7 +86,9 @@ def test_cells_are_told_apart_by_options():
         measured("lbpe", "prompt", *SHORT, position_options={"window": 1}, name="other"),
     ]
     predictions = [guess(UNBOUNDED, options={"window": 3}), guess(12, options={"window": 1})]
-    assert agreement(predictions, results).share == 1
+    both = agreement(predictions, results)
+    assert both.share == 1 and list(both.table) == ["LBPE + hint"], "cells differ, the matrix is per embedding"
+    assert both.table["LBPE + hint"]["both"] == both.table["LBPE + hint"]["neither"] == 1
     # Options filled in per task: one result, one prediction.
     ideal = [measured("ipe", "prompt", *FAR, position_options={"relations": ["i - j = n"]})]
     assert agreement([guess(UNBOUNDED, "ipe")], ideal).share == 1
