@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -210,9 +210,14 @@ def _name_problem(path: str) -> str | None:
     return f"{path} is unexpected"
 
 
-def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, int]:
-    """The release of the code, and the number of files; VerifyError with all problems."""
-    problems, names = [], []
+def list_files(
+    folder: Path, roots: Iterable[Path], name_problem: Callable[[str], str | None]
+) -> tuple[list[str], list[str]]:
+    """The names of the files that have a place in a folder, and what is wrong with the others.
+
+    roots: the folders into which links may lead; name_problem: what is wrong with a name, or None.
+    """
+    names, problems = [], []
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder).as_posix()
         if f"{relative}/".startswith((".cache/huggingface/", ".git/")) or relative == ".cache":
@@ -225,10 +230,16 @@ def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, 
                 problems.append(f"{relative} is a link to a folder")
         elif not path.is_file():
             problems.append(f"{relative} is no plain file")
-        elif problem := _name_problem(relative):
+        elif problem := name_problem(relative):
             problems.append(problem)
         else:
             names.append(relative)
+    return names, problems
+
+
+def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, int]:
+    """The release of the code, and the number of files; VerifyError with all problems."""
+    names, problems = list_files(folder, roots, _name_problem)
     checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
     checks["model.safetensors.index.json"] = _index_problems
     for name in names:

@@ -24,6 +24,7 @@ from .verification import (
     _name_problem,
     _read_json,
     inside,
+    list_files,
 )
 from .weights import check_safetensors
 
@@ -79,7 +80,7 @@ def verify_retrofit(folder: Path, revision: str | None = None) -> VerifiedRetrof
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    names, problems = _files(folder, inside(folder))
+    names, problems = list_files(folder, inside(folder), name_problem)
     checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
     checks |= {"model.safetensors.index.json": _index_problems, f"{LORA}/adapter_config.json": _lora_problems}
     data: dict[str, Any] = {}
@@ -107,28 +108,6 @@ def verify_retrofit(folder: Path, revision: str | None = None) -> VerifiedRetrof
         raise VerifyError(str(folder), problems)
     base = "@".join(filter(None, (config.base_name, config.base_revision))) or None
     return VerifiedRetrofit(folder, None, revision, len(names), "additions" if config.additions_only else "whole", base)
-
-
-def _files(folder: Path, roots: list[Path]) -> tuple[list[str], list[str]]:
-    """The names of the files that have a place there, and what is wrong with the others."""
-    names, problems = [], []
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder).as_posix()
-        if relative.startswith((".cache/huggingface", ".git/")) or relative in (".cache", ".git"):
-            continue
-        real = path.resolve()
-        if not any(real.is_relative_to(root) for root in roots):
-            problems.append(f"{relative} is a link that leads out of the folder")
-        elif path.is_dir():
-            if path.is_symlink():
-                problems.append(f"{relative} is a link to a folder")
-        elif not path.is_file():
-            problems.append(f"{relative} is no plain file")
-        elif problem := name_problem(relative):
-            problems.append(problem)
-        else:
-            names.append(relative)
-    return names, problems
 
 
 def _config_problems(data: dict, names: list[str]) -> list[str]:

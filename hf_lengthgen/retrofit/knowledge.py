@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..exit_code import exit_code
+
 HERE = Path(__file__).parent
 MODES = ("prompt", "input")
 
@@ -132,12 +134,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 2 for bad input, told in one line."""
-    try:
-        run(sys.argv[1:] if arguments is None else arguments)
-    except (ValueError, OSError) as problem:
-        print(f"lengthgen: error: {problem}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: run(sys.argv[1:] if arguments is None else arguments))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..exit_code import exit_code
+
 TABLES = ("retrofit", "retrofit_knowledge")
 
 
@@ -90,26 +92,26 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 2 for bad input, told in one line."""
+def run(arguments: list[str]) -> None:
+    """The command."""
     from ..evaluation.report import replace_table
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("results", metavar="FOLDER", help="of result files")
     parser.add_argument("--write_into", metavar="FILE", help="replace the tables in this page instead of printing them")
     chosen = parser.parse_args(arguments)
-    try:
-        results, page = load(Path(chosen.results)), Path(chosen.write_into or "page.md")
-        tables = [exact_match_table(results, page), knowledge_table(results, page)]
-        for name, table in zip(TABLES, tables, strict=True):
-            if chosen.write_into:
-                replace_table(page, name, table)
-            else:
-                print(table)
-    except (ValueError, OSError) as problem:
-        print(f"lengthgen: error: {problem}", file=sys.stderr)
-        return 2
-    return 0
+    results, page = load(Path(chosen.results)), Path(chosen.write_into or "page.md")
+    tables = [exact_match_table(results, page), knowledge_table(results, page)]
+    for name, table in zip(TABLES, tables, strict=True):
+        if chosen.write_into:
+            replace_table(page, name, table)
+        else:
+            print(table)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 2 for bad input, told in one line."""
+    return exit_code(lambda: run(sys.argv[1:] if arguments is None else arguments))
 
 
 if __name__ == "__main__":

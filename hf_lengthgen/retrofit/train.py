@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..exit_code import exit_code
 from ..model.position_base import nearest
 
 PRECISIONS = ("no", "bf16")
@@ -461,12 +462,8 @@ def train_from_words(words: list[str], command: str) -> dict:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; exit code 2 for bad input, told in one line."""
     given = sys.argv[1:] if arguments is None else arguments
-    try:
-        train_from_words(given, shlex.join(["python", "-m", "hf_lengthgen.retrofit.train", *given]))
-    except (ValueError, OSError) as problem:
-        print(f"lengthgen: error: {problem}", file=sys.stderr)
-        return 2
-    return 0
+    command = shlex.join(["python", "-m", "hf_lengthgen.retrofit.train", *given])
+    return exit_code(lambda: train_from_words(given, command))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ class Agreement:
 
     Attributes:
         length, threshold: effective length at this exact match, compared with `length`.
-        table: embedding and hint, whatever its options -> counts of "both", "predicted only", "measured only", "neither", "no prediction".
+        table: embedding and hint, whatever the options -> counts of "both", "predicted only", "measured only",
+            "neither", "no prediction".
         exceptions: (task, variant, what was predicted, measured effective length) where the sides differ.
         unmeasured: predictions without a result, or whose result stops short of `length` without having failed.
     """
