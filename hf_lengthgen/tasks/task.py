@@ -128,7 +128,9 @@ class TaskConfig:
         """Raise ValueError if an option has the wrong type (that of its default) or a forbidden value."""
         names = ("none", self.steps)
         if self.steps and isinstance(self.cot, str) and self.cot not in names:
-            raise ValueError(f"option 'cot' cannot be {self.cot!r}; {nearest(self.cot, names)}, or True or False")
+            raise ValueError(
+                f"option 'cot' cannot be {self.cot!r}; it is True or False, or by name; {nearest(self.cot, names)}"
+            )
         for field in fields(self):
             value, wanted = getattr(self, field.name), type(field.default)
             kinds = (int, float) if wanted is float else wanted

@@ -63,7 +63,7 @@ def discover(
     if task is not None:
         n_max = 12 if n_max is None else n_max
         longer = default_held_out(n_max) if held_out is None else list(held_out)
-        if not longer or min(longer) <= n_max:
+        if not longer or n_max >= max(2, min(longer)):
             raise ValueError(f"held-out scales must lie beyond n_max = {n_max}, got {longer}.")
         source = task_source(task, n_max, longer, seed)
     else:

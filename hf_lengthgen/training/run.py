@@ -29,7 +29,7 @@ from . import saving, scores
 from .arguments import TrainingConfig
 from .checkpoints import CheckpointError, CheckpointStore, check_same_config
 from .loop import make_accelerator, train
-from .mixture import Part, build_parts, choose_part
+from .mixture import Part, build_parts, choose_part, scale_rule
 from .mixture_card import mixture_card
 from .progress import History
 from .record import build_result
@@ -46,8 +46,11 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     if config.output_dir is None:
         config = dataclasses.replace(config, output_dir=f"runs/{config.label}/seed{config.seed}")
     folder = Path(config.output_dir)
-    for part in build_parts(config)[0]:
-        scores.planned(config, part.task)  # a scale that does not fit a task is found now, not after training
+    # Tasks that do not fit together, and scales that do not fit a task, are found now: before anything is written.
+    parts, tokenizer = build_parts(config)
+    scale_rule(config, parts, tokenizer)
+    for part in parts:
+        scores.planned(config, part.task)
     accelerator = make_accelerator(config)
     show = progress and accelerator.is_main_process
     if accelerator.is_main_process:

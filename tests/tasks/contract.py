@@ -123,7 +123,9 @@ class TaskContract:
             kept = by_switch.options["cot"], self.task().options["cot"]
             assert repr(by_switch) == repr(by_name) and type(kept[0]) is type(kept[1])
         if known:
-            with pytest.raises(ValueError, match=f"'cot' cannot be 'nope'; allowed: none, {steps}.*, or True or False"):
+            with pytest.raises(
+                ValueError, match=f"'cot' cannot be 'nope'; it is True or False, or by name; allowed: none, {steps}"
+            ):
                 self.task(cot="nope")
 
     def test_rows_survive_encoding(self):

@@ -188,6 +188,8 @@ def test_bad_input():
         discover(task, dictionary=[LinearRelation.parse("i - j = n")], scale_hint=False)
     with pytest.raises(ValueError, match="n_max must be at least 2"):
         discover(task, n_max=1)
+    with pytest.raises(ValueError, match="n_max must be at least 2"):
+        discover(task, n_max=0)
     with pytest.raises(ValueError, match="must lie beyond n_max = 12"):
         discover(task, held_out=[12])
     with pytest.raises(ValueError, match="limit must be at least 0"):

@@ -85,6 +85,12 @@ def test_tasks_that_do_not_go_together():
         build_task(mixed())
 
 
+def test_tasks_that_do_not_go_together_leave_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="in different ways"):
+        run(mixed(tasks=["copy", "addition"], output_dir=str(tmp_path / "out")))
+    assert not (tmp_path / "out").exists()
+
+
 def test_from_yaml_and_from_the_command_line(tmp_path):
     path = tmp_path / "both.yaml"
     path.write_text("tasks: [copy, {name: reverse, weight: 2}]\nn_max: 6\n")
