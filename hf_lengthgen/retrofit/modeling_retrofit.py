@@ -117,6 +117,7 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         use_cache: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         scale_hint: torch.LongTensor | None = None,
+        cache=None,
         **kwargs,
     ):
         """As the base's forward, with a Scale Hint.
@@ -125,11 +126,13 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
             input_ids: (B, T); or inputs_embeds: (B, T, hidden).
             scale_hint: (B,) or (B, hints) integers; 0 for an example that has none. With a cache the hint of its
                 first pass stays.
+            cache: what transformers calls `past_key_values` from 5.24 on.
 
         Raises:
             ScaleHintError: a malformed hint, one that contradicts the prompt or the cache.
             ValueError: with a hint, a mask with holes, or a cache other than a DynamicCache.
         """
+        past_key_values = cache if past_key_values is None else past_key_values
         like = input_ids if input_ids is not None else inputs_embeds
         if like is None:
             raise ValueError("give exactly one of input_ids and inputs_embeds.")

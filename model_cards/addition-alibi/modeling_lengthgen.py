@@ -194,6 +194,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
         scale_hint: torch.LongTensor | None = None,
         scale_boundaries: torch.LongTensor | None = None,
         position_structure_ids: torch.LongTensor | None = None,
+        cache=None,
         **kwargs,
     ) -> BaseModelOutputWithPast:
         """
@@ -207,12 +208,14 @@ class LengthGenModel(LengthGenPreTrainedModel):
             scale_boundaries: (B, hints, 2) logical positions of the delimiters, where the full input is not given.
             position_structure_ids: (B, past + T or more) the ids of embeddings such as `abacus`, one for each token
                 from the first; needed where the full input is not given.
+            cache: what transformers calls `past_key_values` from 5.24 on.
 
         Raises:
             ValueError: not exactly one of input_ids and inputs_embeds; a mask with holes; positions that do not
                 count from the first real token; unknown characters.
             ScaleHintError: see `resolve_scale`.
         """
+        past_key_values = cache if past_key_values is None else past_key_values
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give exactly one of input_ids and inputs_embeds.")
         if inputs_embeds is None:
@@ -270,6 +273,7 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
         scale_hint: torch.LongTensor | None = None,
         scale_boundaries: torch.LongTensor | None = None,
         position_structure_ids: torch.LongTensor | None = None,
+        cache=None,
         **kwargs,
     ) -> CausalLMOutputWithPast:
         """As `LengthGenModel.forward`, with logits (B, T, vocab) and, given labels (B, T; -100 = no loss), the mean
@@ -278,7 +282,7 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
+            past_key_values=cache if past_key_values is None else past_key_values,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             scale_hint=scale_hint,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, pipeline
+from transformers import AutoModelForCausalLM, DynamicCache, pipeline
 
 from hf_lengthgen import LengthGenForCausalLM, build_tokenizer, get_task
 from hf_lengthgen.data.tokenizer import scale_rule_ids
@@ -30,6 +30,17 @@ def test_logits_to_keep():
 def test_returns_a_tuple_on_request():
     model, ids = Case("rope").model(), Case("rope").prompts()
     assert torch.equal(model(ids, return_dict=False)[0], model(ids).logits)
+
+
+@pytest.mark.parametrize("name", ["past_key_values", "cache"])  # what transformers calls it before and from 5.24
+def test_a_cache_is_taken_under_both_names(name):
+    model = Case("rope").model()
+    ids = torch.randint(BOS + 1, model.config.vocab_size, (2, 6))
+    full = model(ids).logits
+    filled = DynamicCache(config=model.config)
+    model(ids[:, :4], use_cache=True, **{name: filled})
+    assert filled.get_seq_length() == 4
+    assert torch.allclose(model(ids[:, 4:], use_cache=True, **{name: filled}).logits, full[:, 4:], atol=1e-5)
 
 
 def test_tied_embeddings(tmp_path):
