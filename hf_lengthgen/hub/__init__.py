@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = lazy(
         "verify": "verification",
         "load": "loading",
         "HubError": "errors",
-        "VerifyError": "verification",
+        "VerifyError": "folder_files",
     },
 )

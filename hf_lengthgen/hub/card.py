@@ -60,7 +60,6 @@ def render_card(
         ValueError: a result without a tested length, a `model_id` the Hub would refuse, or comparison results
             that cannot stand in one table.
     """
-    import jinja2
     from huggingface_hub import ModelCardData
 
     from .. import __version__
@@ -79,11 +78,8 @@ def render_card(
         model_name=name,
         eval_results=eval_results(result),
     )
-    environment = jinja2.Environment(
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
-    )
-    template = files(__package__).joinpath("templates", "model_card.md").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    return render(
+        "model_card.md",
         front_matter=data.to_yaml().strip(),
         title=name,
         model_id=model_id or UNPUBLISHED,
@@ -94,23 +90,34 @@ def render_card(
         verdict=_verdict(result, threshold),
         figure=figure,
         example=example,
-        hint_argument=_hint_argument(result, example),
+        hint_argument=hint_argument(result, example),
         format=result.format,
         scale_hint=result.scale_hint,
-        rows=[_row(score, result) for score in result.lengths],
+        rows=[score_row(score, result) for score in result.lengths],
         table=markdown_table([result, *others], threshold=threshold).strip() if others else None,
         sizes=_sizes(result, others),
-        heads=_heads(result.relations),
+        heads=head_rows(result.relations),
         glossary=_glossary(result.relations),
         limits=_limits(result, threshold),
         recipe=recipe,
         seed=result.seed,
         license=license,
         version=__version__,
-        fairness=[(key.replace("_", " "), _cell(value)) for key, value in result.fairness.items()],
-        facts=[(key, _cell(value)) for key, value in _facts(result)],
+        fairness=[(key.replace("_", " "), cell(value)) for key, value in result.fairness.items()],
+        facts=[(key, cell(value)) for key, value in _facts(result)],
         command=result.command,
     )
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of this package's with its values filled in; every name in it must be given."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
+    text = files(__package__).joinpath("templates", template).read_text(encoding="utf-8")
+    return environment.from_string(text).render(**values)
 
 
 def eval_results(result: Result) -> list[Any]:
@@ -197,7 +204,8 @@ def _repo_name(result: Result, model_id: str | None) -> str:
     return model_id.split("/")[-1]
 
 
-def _hint_argument(result: Result, example: Example | None) -> str:
+def hint_argument(result: Result, example: Example | None) -> str:
+    """What a call of `generate` needs beside the prompt."""
     if example is None or result.scale_hint != "input":
         return ""
     return f", scale_hint=torch.tensor([{list(example.scale)}])"
@@ -212,7 +220,8 @@ def _verdict(result: Result, threshold: float) -> str:
     return f"At every tested length up to **{reach}**{longer}, it solves at least {share} of the instances."
 
 
-def _row(score: LengthResult, result: Result) -> dict[str, Any]:
+def score_row(score: LengthResult, result: Result) -> dict[str, Any]:
+    """A length's line in a card's table."""
     return {
         "length": scale_text(score.n),
         "trained": all(result.n_min <= n <= result.n_max for n in score.n),
@@ -237,7 +246,7 @@ def _sizes(result: Result, others: list[Result]) -> str | None:
     return f"This model has {result.parameters:,} parameters; of another size are {', '.join(sorted(told))}."
 
 
-def _heads(relations: list | None) -> list[dict[str, Any]]:
+def head_rows(relations: list | None) -> list[dict[str, Any]]:
     """One line per head, its relations by falling weight: "i - j = n (0.52)"."""
     lines = []
     for layer, heads in enumerate(relations or []):
@@ -251,7 +260,7 @@ def _heads(relations: list | None) -> list[dict[str, Any]]:
 
 
 def _glossary(relations: list | None) -> list[tuple[str, str]]:
-    """Every relation that `_heads` shows, once, with its meaning in words; in the order of first appearance."""
+    """Every relation that `head_rows` shows, once, with its meaning in words; in the order of first appearance."""
     shown: dict[str, str] = {}
     for heads in relations or []:
         for open_ones in heads:
@@ -310,7 +319,7 @@ def _pairs(options: dict) -> str:
     return ", ".join(f"{key} {value}" for key, value in options.items())
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value inside a Markdown table: floats with four digits, no line breaks, no column separators."""
     text = f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e4 else str(value)
     if isinstance(value, float) and abs(value) >= 1e4:

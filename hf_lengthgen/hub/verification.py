@@ -7,16 +7,28 @@ name code elsewhere are refused. Weights themselves cannot be judged: verified m
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from .. import strict_json
 from ..files import model_folder
+from . import verify_retrofit as retrofits
 from .digests import digest, releases
 from .errors import HubError, hub_errors
+from .folder_files import (
+    PICKLES,
+    Verified,
+    VerifyError,
+    content_problem,
+    index_problems,
+    inside,
+    json_problems,
+    list_files,
+    name_problem,
+    read_json,
+    weights_name_problems,
+)
 from .weights import check_safetensors
 
 AUTO_MAP = {
@@ -25,39 +37,6 @@ AUTO_MAP = {
     "AutoModelForCausalLM": "modeling_lengthgen.LengthGenForCausalLM",
 }
 TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
-JSON_FILES = (
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "model.safetensors.index.json", "result.json", "training.json",
-)  # fmt: skip
-OTHER_FILES = ("README.md", "LICENSE", "recipe.yaml", ".gitattributes", ".gitignore")
-PICTURES = (".svg", ".png")
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5", ".msgpack", ".dill")
-LARGEST_TEXT = 50_000_000
-
-
-class VerifyError(ValueError):
-    """A model is refused; `problems` has every reason."""
-
-    def __init__(self, what: str, problems: list[str]) -> None:
-        super().__init__(f"{what} is refused: {'; '.join(problems)}.")
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Verified:
-    """A folder that may be loaded.
-
-    Attributes:
-        folder: where it is.
-        release: the version whose code it carries; "installed": that of this package; None: it carries no code.
-        revision: the commit on the Hub; None for a folder.
-        files: how many files were looked at.
-    """
-
-    folder: Path
-    release: str | None
-    revision: str | None
-    files: int
 
 
 def verify(place: str, *, token: str | None = None) -> Verified:
@@ -87,10 +66,8 @@ def verify_repo(repo_id: str, revision: str | None = None, *, token: str | None 
     with hub_errors(f"{name} cannot be read"):
         commit = api.model_info(repo_id, revision=revision).sha
         remote = remote_files(api, repo_id, "model", commit)
-    from . import verify_retrofit as retrofits
-
     # Which kind of model it is, its config.json will say: so far a name may be that of a file of either.
-    problems = [problem for path in remote if (problem := _name_problem(path)) and retrofits.name_problem(path)]
+    problems = [problem for path in remote if (problem := name_problem(path)) and retrofits.name_problem(path)]
     if problems:
         raise VerifyError(name, problems)
     with hub_errors(f"{name} cannot be downloaded"):
@@ -116,25 +93,13 @@ def _forget(path: Path, folder: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def inside(folder: Path) -> list[Path]:
-    """Where the files of a folder may really lie: in it; in huggingface_hub's cache, whose models--OWNER--NAME/
-    snapshots/COMMIT is made of links, also in the repository's own blobs beside the snapshots."""
-    folder = Path(folder).resolve()
-    roots = [folder]
-    if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
-        roots.append(folder.parents[1] / "blobs")
-    return roots
-
-
 def verify_folder(folder: Path) -> Verified:
     """Checks a folder that is here. VerifyError with every problem found."""
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    from .verify_retrofit import is_retrofit, verify_retrofit
-
-    if is_retrofit(folder):
-        return verify_retrofit(folder)
+    if retrofits.is_retrofit(folder):
+        return retrofits.verify_retrofit(folder)
     release, files = _check(folder, str(folder), inside(folder))
     return Verified(folder, release, None, files)
 
@@ -145,12 +110,12 @@ def check_loadable(folder: Path) -> None:
     for none of it is read. Files that are missing are left to the loader."""
     paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
     names = [path.name for path in paths]
-    problems = [problem for name in names if Path(name).suffix.lower() in PICKLES and (problem := _name_problem(name))]
-    checks = {"config.json": _weights_name_problems, "tokenizer_config.json": _json_problems}
-    checks["model.safetensors.index.json"] = _index_problems
+    problems = [problem for name in names if Path(name).suffix.lower() in PICKLES and (problem := name_problem(name))]
+    checks = {"config.json": weights_name_problems, "tokenizer_config.json": json_problems}
+    checks["model.safetensors.index.json"] = index_problems
     for name in sorted(checks.keys() & set(names)):
         try:
-            problems += [f"{name} {problem}" for problem in checks[name](_read_json(Path(folder) / name), names)]
+            problems += [f"{name} {problem}" for problem in checks[name](read_json(Path(folder) / name), names)]
         except ValueError as problem:  # such as a key twice, of which the loader might read the other one
             problems.append(f"{name} {problem}")
     if problems:
@@ -189,59 +154,14 @@ def remote_files(api: Any, repo_id: str, repo_type: str, revision: str) -> dict[
     return files
 
 
-# ---- what may lie in a folder
-
-
-def _name_problem(path: str) -> str | None:
-    """Why a file of this name (POSIX, relative) has no place in a model's folder; None if it has."""
-    pure = PurePosixPath(path)
-    name, suffix = pure.name, pure.suffix.lower()
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path:
-        return f"the path {path!r} leads out of the folder"
-    if suffix in PICKLES:
-        return f"{path} is a kind of file that can run code when it is read; only safetensors are accepted"
-    if suffix in (".py", ".pyc", ".pyd", ".so", ".dll", ".ipynb", ".sh"):
-        return None if pure.suffix == ".py" and len(pure.parts) == 1 else f"{path} is unexpected code"
-    if pure.parts[0] == ".eval_results" and len(pure.parts) == 2 and suffix in (".yaml", ".yml"):
-        return None
-    # Exact names: what differs in case only would escape the checks below, and some file systems would not tell.
-    if len(pure.parts) == 1 and (name in JSON_FILES + OTHER_FILES or pure.suffix in (*PICTURES, ".safetensors")):
-        return None
-    return f"{path} is unexpected"
-
-
-def list_files(
-    folder: Path, roots: Iterable[Path], name_problem: Callable[[str], str | None]
-) -> tuple[list[str], list[str]]:
-    """The names of the files that have a place in a folder, and what is wrong with the others.
-
-    roots: the folders into which links may lead; name_problem: what is wrong with a name, or None.
-    """
-    names, problems = [], []
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder).as_posix()
-        if f"{relative}/".startswith((".cache/huggingface/", ".git/")) or relative == ".cache":
-            continue  # what huggingface_hub and git keep for themselves; nothing reads it as part of a model
-        real = path.resolve()
-        if not any(real.is_relative_to(root) for root in roots):
-            problems.append(f"{relative} is a link that leads out of the folder")
-        elif path.is_dir():
-            if path.is_symlink():
-                problems.append(f"{relative} is a link to a folder")
-        elif not path.is_file():
-            problems.append(f"{relative} is no plain file")
-        elif problem := name_problem(relative):
-            problems.append(problem)
-        else:
-            names.append(relative)
-    return names, problems
+# ---- the folder of a model
 
 
 def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, int]:
     """The release of the code, and the number of files; VerifyError with all problems."""
-    names, problems = list_files(folder, roots, _name_problem)
+    names, problems = list_files(folder, roots, name_problem)
     checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
-    checks["model.safetensors.index.json"] = _index_problems
+    checks["model.safetensors.index.json"] = index_problems
     for name in names:
         path = folder / name
         if name.endswith(".safetensors"):
@@ -249,15 +169,15 @@ def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, 
                 check_safetensors(path)
             except ValueError as problem:
                 problems.append(f"{name} is no sound safetensors file: {problem}")
-        elif problem := _content_problem(path):
+        elif problem := content_problem(path):
             problems.append(f"{name} {problem}")
         elif name.endswith(".json"):
             try:
-                data = _read_json(path)
+                data = read_json(path)
             except ValueError as problem:
                 problems.append(f"{name} {problem}")
             else:
-                problems += [f"{name} {problem}" for problem in checks.get(name, _json_problems)(data, names)]
+                problems += [f"{name} {problem}" for problem in checks.get(name, json_problems)(data, names)]
     problems += [f"there is no {name}" for name in ("config.json", "tokenizer_config.json") if name not in names]
     if not any(name.endswith(".safetensors") for name in names):
         problems.append("there are no weights (*.safetensors)")
@@ -266,37 +186,6 @@ def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, 
     if problems:
         raise VerifyError(what, problems)
     return release, len(names)
-
-
-def _content_problem(path: Path) -> str | None:
-    """Why a text file is none: the first bytes of a pickle or an archive, NULs, or too many bytes."""
-    if path.stat().st_size > LARGEST_TEXT:
-        return f"has more than {LARGEST_TEXT:,} bytes"
-    if path.suffix.lower() == ".png":
-        return None
-    with open(path, "rb") as file:
-        start = file.read(4096)
-    if start[:1] == b"\x80" or start[:4] in (b"PK\x03\x04", b"\x93NUM", b"\x89HDF", b"\x7fELF") or b"\0" in start:
-        return "is a binary file (a pickle, an archive or a program) under a harmless name"
-    return None
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        data = strict_json.loads(path.read_text(encoding="utf-8"), constants=True)  # losses, bounds: Python writes them
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise ValueError("is not JSON") from None
-    except ValueError as problem:
-        raise ValueError(f"is refused: {problem}") from None
-    if not isinstance(data, dict):
-        raise ValueError("holds no object")
-    return data
-
-
-def _json_problems(data: dict, names: list[str]) -> list[str]:
-    """In whatever file: keys that make transformers fetch or run code."""
-    found = sorted({key for key in _keys(data) if key in ("auto_map", "custom_pipelines", "custom_generate")})
-    return [f"names code to run ({key})" for key in found]
 
 
 def _config_problems(data: dict, names: list[str]) -> list[str]:
@@ -309,13 +198,13 @@ def _config_problems(data: dict, names: list[str]) -> list[str]:
             problems.append(f"takes code from another repository (auto_map {key}: {value!r})")
         elif AUTO_MAP.get(key) != value:
             problems.append(f"names code that is not this package's (auto_map {key}: {value!r})")
-    problems += _json_problems({key: value for key, value in data.items() if key != "auto_map"}, names)
+    problems += json_problems({key: value for key, value in data.items() if key != "auto_map"}, names)
     for key, value in data.items():
         if key.endswith("attn_implementation") and value not in ("eager", "sdpa", None):
             problems.append(f"asks for the attention {value!r}, which may be fetched from elsewhere")
     if data.get("quantization_config"):
         problems.append("asks for a quantization, whose code is not this package's")
-    problems += _weights_name_problems(data, names)
+    problems += weights_name_problems(data, names)
     if data.get("tokenizer_class") is not None:  # read where tokenizer_config.json has none
         problems += _tokenizer_problems({"tokenizer_class": data["tokenizer_class"]}, names)
     if data.get("position_package"):
@@ -323,27 +212,13 @@ def _config_problems(data: dict, names: list[str]) -> list[str]:
     return problems
 
 
-def _weights_name_problems(data: dict, names: list[str]) -> list[str]:
-    name = data.get("transformers_weights")
-    return [] if name is None else [f"names a file of weights, {name!r}, other than the usual ones"]
-
-
 def _tokenizer_problems(data: dict, names: list[str]) -> list[str]:
-    problems = _json_problems(data, names)
+    problems = json_problems(data, names)
     if data.get("tokenizer_class") is None:
         problems.append("does not say its tokenizer_class, so that other files would decide it")
     elif data["tokenizer_class"] not in TOKENIZERS:
         problems.append(f"asks for the tokenizer class {data['tokenizer_class']!r}, not {' or '.join(TOKENIZERS)}")
     return problems
-
-
-def _index_problems(data: dict, names: list[str]) -> list[str]:
-    shards = data.get("weight_map")
-    if not isinstance(shards, dict):
-        return ["has no weight_map"]
-    known = [name for name in names if name.endswith(".safetensors")]
-    wrong = sorted({str(shard) for shard in shards.values() if shard not in known})
-    return [f"refers to {shard!r}, which is no safetensors file of this folder" for shard in wrong]
 
 
 def _code_problems(folder: Path, names: list[str]) -> tuple[str | None, list[str]]:
@@ -364,15 +239,3 @@ def _code_problems(folder: Path, names: list[str]) -> tuple[str | None, list[str
             best = release, problems
     assert best is not None
     return None, best[1]
-
-
-def _keys(value: Any) -> Iterable[str]:
-    """All keys at any depth; no recursion, for Python's own depth may be less than what was parsed."""
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            yield from one
-            left += one.values()
-        elif isinstance(one, list):
-            left += one

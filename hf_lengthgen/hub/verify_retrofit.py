@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .verification import (
+from .folder_files import (
     Verified,
     VerifyError,
-    _content_problem,
-    _index_problems,
-    _json_problems,
-    _keys,
-    _name_problem,
-    _read_json,
+    content_problem,
+    index_problems,
     inside,
+    json_problems,
+    keys,
     list_files,
+    read_json,
 )
+from .folder_files import name_problem as model_name_problem
 from .weights import check_safetensors
 
 MODEL_TYPE = "lengthgen_retrofit"
@@ -64,7 +64,7 @@ def name_problem(path: str) -> str | None:
     folder, _, name = path.rpartition("/")
     if path == TEMPLATE or (folder == LORA and name in LORA_FILES):
         return None
-    return f"{path} is unexpected code" if path.lower().endswith(".py") else _name_problem(path)
+    return f"{path} is unexpected code" if path.lower().endswith(".py") else model_name_problem(path)
 
 
 def verify_retrofit(folder: Path, revision: str | None = None) -> VerifiedRetrofit:
@@ -82,17 +82,17 @@ def verify_retrofit(folder: Path, revision: str | None = None) -> VerifiedRetrof
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
     names, problems = list_files(folder, inside(folder), name_problem)
     checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
-    checks |= {"model.safetensors.index.json": _index_problems, f"{LORA}/adapter_config.json": _lora_problems}
+    checks |= {"model.safetensors.index.json": index_problems, f"{LORA}/adapter_config.json": _lora_problems}
     data: dict[str, Any] = {}
     for name in names:
         try:
             if name.endswith(".safetensors"):
                 check_safetensors(folder / name)
-            elif problem := _content_problem(folder / name):
+            elif problem := content_problem(folder / name):
                 problems.append(f"{name} {problem}")
             elif name.endswith(".json"):
-                read = _read_json(folder / name)
-                problems += [f"{name} {problem}" for problem in checks.get(name, _json_problems)(read, names)]
+                read = read_json(folder / name)
+                problems += [f"{name} {problem}" for problem in checks.get(name, json_problems)(read, names)]
                 data[name] = read
         except ValueError as problem:
             kind = "is no sound safetensors file: " if name.endswith(".safetensors") else ""
@@ -112,7 +112,7 @@ def verify_retrofit(folder: Path, revision: str | None = None) -> VerifiedRetrof
 
 def _config_problems(data: dict, names: list[str]) -> list[str]:
     """In config.json, before a configuration is made of it."""
-    problems = _json_problems(data, names)
+    problems = json_problems(data, names)
     if data.get("model_type") != MODEL_TYPE:
         problems.append(f"is of a model of type {data.get('model_type')!r}, not {MODEL_TYPE!r}")
     base = data.get("base_config")
@@ -120,9 +120,9 @@ def _config_problems(data: dict, names: list[str]) -> list[str]:
         for key, value in part.items():
             if key.endswith("attn_implementation") and value not in ("eager", "sdpa", None):
                 problems.append(f"asks for the attention {value!r}, which may be fetched from elsewhere")
-    if "quantization_config" in set(_keys(data)):
+    if "quantization_config" in set(keys(data)):
         problems.append("asks for a quantization, whose code is not this package's")
-    if "transformers_weights" in set(_keys(data)):
+    if "transformers_weights" in set(keys(data)):
         problems.append("names a file of weights other than the usual ones")
     if data.get("tokenizer_class") is not None:  # read where tokenizer_config.json has none
         problems += _tokenizer_problems({"tokenizer_class": data["tokenizer_class"]}, names)
@@ -133,7 +133,7 @@ def _tokenizer_problems(data: dict, names: list[str]) -> list[str]:
     """A base's tokenizer may be of any class that transformers itself has: none of them runs code of a folder."""
     import transformers
 
-    problems, kind = _json_problems(data, names), data.get("tokenizer_class")
+    problems, kind = json_problems(data, names), data.get("tokenizer_class")
     if kind is None:
         return [*problems, "does not say its tokenizer_class, so that other files would decide it"]
     if not (isinstance(kind, str) and re.fullmatch(r"\w*Tokenizer(Fast|sBackend)?|TokenizersBackend", kind)):
@@ -146,7 +146,7 @@ def _tokenizer_problems(data: dict, names: list[str]) -> list[str]:
 
 
 def _lora_problems(data: dict, names: list[str]) -> list[str]:
-    problems = _json_problems(data, names)
+    problems = json_problems(data, names)
     if data.get("peft_type") != "LORA":
         problems.append(f"is of an adapter of type {data.get('peft_type')!r}, not 'LORA'")
     if data.get("auto_mapping"):

@@ -335,7 +335,7 @@ class Task:
             return inspect.getdoc(type(self)).splitlines()[0]
         example = self._example()
         options = ", ".join(f"{key}={value!r}" for key, value in changed.items())
-        return f'{self.name} with {options}: "{example.prompt_strings()[0]}" -> "{example.answer_strings()[0]}".'
+        return f'with {options}: "{example.prompt_strings()[0]}" -> "{example.answer_strings()[0]}".'
 
     def describe(self) -> str:
         """A few lines: what it is, its format, scale and options, and one worked example."""
@@ -347,7 +347,7 @@ class Task:
         )
         return "\n".join(
             [
-                self.summary if self.summary.startswith(f"{self.name} with ") else f"{self.name}: {self.summary}",
+                f"{self.name}: {self.summary}",
                 f"  options: {', '.join(f'{key}={value!r}' for key, value in self.options.items())}",
                 f"  vocabulary: {self.vocabulary}",
                 f"  ideal relations: {'; '.join(self.ideal_relations) or 'no finite set known'}",

@@ -30,7 +30,6 @@ from .arguments import TrainingConfig
 from .checkpoints import CheckpointError, CheckpointStore, check_same_config
 from .loop import make_accelerator, train
 from .mixture import Part, build_parts, choose_part, scale_rule
-from .mixture_card import mixture_card
 from .progress import History
 from .record import build_result
 from .summary import relations_text, solved_example
@@ -81,7 +80,9 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
         if config.tasks is None:
             _write(folder, results[None])
         else:
-            files.write_text(folder / "model" / "README.md", mixture_card(config, results))
+            from ..hub.mixture_card import render_mixture_card
+
+            files.write_text(folder / "model" / "README.md", render_mixture_card(config, results))
     if show:
         print(f"{folder / ('result.json' if config.tasks is None else 'tasks')} written.", file=sys.stderr)
         for part in parts:

@@ -12,8 +12,8 @@ from hf_lengthgen.evaluation.lengths import evaluate_lengths
 from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.hub import check as module
 from hf_lengthgen.hub.check import CheckError, check
+from hf_lengthgen.hub.folder_files import VerifyError
 from hf_lengthgen.hub.loading import load
-from hf_lengthgen.hub.verification import VerifyError
 from hf_lengthgen.tasks import get_task
 
 from .test_ecosystem import small

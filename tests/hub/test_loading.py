@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from hf_lengthgen.cli import main
 from hf_lengthgen.hub.errors import HubError
+from hf_lengthgen.hub.folder_files import VerifyError
 from hf_lengthgen.hub.loading import find_folder, load_folder
-from hf_lengthgen.hub.verification import VerifyError
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from retrofit.tiny import CONFIGS, SMALL, options, tiny
 from transformers import AutoModelForCausalLM
 
 from hf_lengthgen.cli import main
+from hf_lengthgen.hub.folder_files import VerifyError
 from hf_lengthgen.hub.loading import load
-from hf_lengthgen.hub.verification import VerifyError
 from hf_lengthgen.hub.verify_retrofit import is_retrofit, verify_retrofit
 from hf_lengthgen.retrofit import RetrofitForCausalLM, retrofit
 

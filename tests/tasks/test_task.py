@@ -149,8 +149,8 @@ def test_the_scale_of_a_malformed_prompt(prompt):
 def test_what_a_task_is_said_to_be_has_its_own_format():
     assert '"01101=" -> "01001:1"' in get_task("parity").summary
     assert get_task("parity", hard=0.5).summary == get_task("parity").summary, "the format is the same"
-    assert re.fullmatch(r'parity with cot=False: "[01]{4}=" -> "[01]"\.', get_task("parity", cot=False).summary)
-    assert get_task("parity", cot=False).describe().startswith("parity with cot=False: ")
+    assert re.fullmatch(r'with cot=False: "[01]{4}=" -> "[01]"\.', get_task("parity", cot=False).summary)
+    assert get_task("parity", cot=False).describe().startswith("parity: with cot=False: ")
 
 
 @pytest.mark.parametrize("name", list_tasks())

@@ -2,16 +2,15 @@ import re
 
 import pytest
 import yaml
+from training.test_mixture import mixed, model_of
 
 from hf_lengthgen.data.mixed import build_mixed_tokenizer
 from hf_lengthgen.evaluation.length_result import LengthResult
 from hf_lengthgen.evaluation.report import percent
+from hf_lengthgen.hub.mixture_card import render_mixture_card
 from hf_lengthgen.training.mixture import build_parts
-from hf_lengthgen.training.mixture_card import mixture_card
 from hf_lengthgen.training.progress import History
 from hf_lengthgen.training.record import build_result
-
-from .test_mixture import mixed, model_of
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def made():
             for n, right, mode in zip((3, 50), counts[part.label], ("generate", "teacher"), strict=True)
         ]
         results[part.label] = build_result(config, part.task, model, History(), lengths, "typed", label=part.label)
-    return config, results, mixture_card(config, results)
+    return config, results, render_mixture_card(config, results)
 
 
 def test_every_score_is_in_its_table_and_in_the_index(made):
