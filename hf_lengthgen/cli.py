@@ -193,7 +193,7 @@ def _settings_help() -> str:
 
 def _train(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     if any(word.partition("=")[0] == "--base_model" for word in rest):
-        from .retrofit.train import train_from_words
+        from .retrofit.run import train_from_words
 
         train_from_words([*(["--config", chosen.config] if chosen.config else []), *rest], command)
         return

@@ -23,7 +23,8 @@ MODES = ("prompt", "input")
 
 
 def load_trained(folder: Path, base: Any, scale_hint: str | None = None) -> Any:
-    """What an output_dir of `retrofit.train` holds, on the base: LoRA is merged into it, additions are put on it.
+    """What an output_dir of `lengthgen train --base_model` holds, on the base: LoRA is merged into it, additions put
+    on it.
 
     Args:
         scale_hint: where the additions get their hint from; None for what their configuration says.
@@ -96,8 +97,10 @@ def run(arguments: list[str]) -> dict[str, Any]:
     import torch
 
     from ..files import write_json
+    from .base import load_base
     from .fitting import weights_digest
-    from .train import RetrofitTraining, load_base, portable
+    from .run import portable
+    from .settings import RetrofitTraining
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str):
@@ -107,7 +110,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--base_model", required=True, help="folder or name for from_pretrained")
     parser.add_argument("--gguf_file", help="a GGUF file in it")
     parser.add_argument("--base_name", help="what the result calls it (default: the last part of base_model)")
-    parser.add_argument("--model", required=True, help="output_dir of a run of retrofit.train")
+    parser.add_argument("--model", required=True, help="output_dir of lengthgen train --base_model")
     parser.add_argument("--scale_hint", choices=MODES, help="of the additions (default: what they were saved with)")
     parser.add_argument("--note", help="a sentence that the result carries")
     parser.add_argument("--result", help="write the result there (JSON)")

@@ -1,4 +1,4 @@
-"""The tables of docs/retrofit.md, from the result files of `retrofit.train` and `retrofit.knowledge`.
+"""The tables of docs/retrofit.md, from the result files of `lengthgen train --base_model` and `retrofit.knowledge`.
 
 python -m hf_lengthgen.retrofit.report results/smollm2 --write_into docs/retrofit.md
 """
@@ -28,7 +28,7 @@ def load(folder: Path) -> dict[Path, dict[str, Any]]:
     for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(result, dict) or not {"exact_match", "perplexity"} & result.keys():
-            raise ValueError(f"{path} is no result of retrofit.train or retrofit.knowledge.")
+            raise ValueError(f"{path} is no result of lengthgen train --base_model or of retrofit.knowledge.")
         found[path] = result
     if not found:
         raise FileNotFoundError(f"There are no result files (*.json) in {str(folder)!r}.")

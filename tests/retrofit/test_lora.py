@@ -7,10 +7,11 @@ import sys
 import pytest
 import torch
 
+from hf_lengthgen.cli import main
 from hf_lengthgen.retrofit import RetrofitForCausalLM
 from hf_lengthgen.retrofit.knowledge import load_trained
 from hf_lengthgen.retrofit.lora import lora_parameters, save_lora
-from hf_lengthgen.retrofit.train import _optimizer, main, train
+from hf_lengthgen.retrofit.train import _optimizer, train
 
 from .test_text import byte_pairs
 from .test_train import fresh
@@ -53,7 +54,8 @@ def test_both_come_back_from_an_output_folder(peft, tmp_path):
     words = ["--base_model", str(tmp_path / "base"), "--steps", "5", "--batch_size", "4", "--n_max", "2"]
     words += ["--lora_rank", "2", "--evaluate", "[1]", "--evaluate_examples", "2", "--learning_rate", "0.05"]
     both = [*words, "--retrofit", json.dumps(SMALL), "--output_dir", str(tmp_path / "both")]
-    assert main(both) == 0 and main([*words, "--additions", "false", "--output_dir", str(tmp_path / "alone")]) == 0
+    alone = [*words, "--additions", "false", "--output_dir", str(tmp_path / "alone")]
+    assert main(["train", *both]) == main(["train", *alone]) == 0
     assert (tmp_path / "both" / "additions.safetensors").is_file()
     assert not (tmp_path / "alone" / "additions.safetensors").exists()
     ids, hint = torch.randint(3, 64, (2, 5)), torch.tensor([2, 2])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hf_lengthgen.retrofit.report import arm, exact_match_table, knowledge_table, load, main
-from hf_lengthgen.retrofit.train import SILENT_KEYS, RetrofitTraining
+from hf_lengthgen.retrofit.run import SILENT_KEYS
+from hf_lengthgen.retrofit.settings import RetrofitTraining
 
 ROOT = Path(__file__).parents[2]
 FOLDER, PAGE = ROOT / "results" / "smollm2", ROOT / "docs" / "retrofit.md"
@@ -75,6 +76,6 @@ def test_bad_input_is_one_line(tmp_path, capsys):
     (tmp_path / "x.json").write_text("{}")
     assert main([str(tmp_path)]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert "There are no result files" in lines[0] and "is no result of retrofit.train" in lines[1] and len(lines) == 2
+    assert "There are no result files" in lines[0] and "is no result of lengthgen train" in lines[1] and len(lines) == 2
     (tmp_path / "x.json").write_text(json.dumps(result()))
     assert main([str(tmp_path)]) == 0 and "additions only" in capsys.readouterr().out

@@ -8,8 +8,9 @@ import torch
 
 from hf_lengthgen import get_task
 from hf_lengthgen.retrofit import RetrofitForCausalLM, retrofit
+from hf_lengthgen.retrofit.base import load_base
+from hf_lengthgen.retrofit.settings import RetrofitTraining
 from hf_lengthgen.retrofit.text import TextCodec
-from hf_lengthgen.retrofit.train import RetrofitTraining, load_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -1,16 +1,12 @@
-"""Fine-tuning of a tiny base: only what should changes, settings are checked, LoRA trains beside the additions."""
-
-import json
+"""Fine-tuning of a tiny base: only what should changes."""
 
 import numpy as np
 import pytest
 import torch
 
-from hf_lengthgen import get_task
-from hf_lengthgen.retrofit import RetrofitForCausalLM
 from hf_lengthgen.retrofit.evaluate import evaluate_text
-from hf_lengthgen.retrofit.text import TextCodec
-from hf_lengthgen.retrofit.train import RetrofitTraining, _answer, build, main, portable, read_settings, train
+from hf_lengthgen.retrofit.settings import RetrofitTraining
+from hf_lengthgen.retrofit.train import _answer, build, train
 
 from .test_text import byte_pairs
 from .tiny import SMALL, tiny
@@ -64,76 +60,6 @@ def test_teacher_forced_and_generated_exact_match_agree():
     assert [r.correct for r in teacher] == [r.correct for r in greedy] and teacher[0].correct > 0
     with pytest.raises(ValueError, match="mode must be one of generate, teacher"):
         evaluate_text(model, codec, [1], mode="greedy")
-
-
-def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
-    base = tiny()
-    base.save_pretrained(tmp_path / "base")
-    byte_pairs().save_pretrained(tmp_path / "base")
-    (tmp_path / "c.yaml").write_text(
-        f"retrofit: {json.dumps(SMALL)}\nsteps: 10\nn_max: 2\nlearning_rate: 1e-3\n"
-        "evaluate: [1, 3]\nevaluate_examples: 4\n"
-    )
-    arguments = ["--config", str(tmp_path / "c.yaml"), "--base_model", str(tmp_path / "base")]
-    assert main([*arguments, "--output_dir", str(tmp_path / "out")]) == 0
-    result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert set(result["exact_match"]) == {"1", "3"} and result["settings"]["learning_rate"] == 1e-3
-    assert str(tmp_path) not in json.dumps(result)  # nothing of this machine, the command included
-    assert result["command"].endswith("--config CONFIG --base_model BASE_MODEL --output_dir OUTPUT_DIR")
-    assert (result["base"], result["training_examples"]) == ("base", 80) and len(result["base_weights"]) == 32
-    loaded = RetrofitForCausalLM.from_pretrained(tmp_path / "out", base=base)
-    assert loaded.config.open_relations is not None
-    # Without a step, the same model is evaluated again.
-    again = ["--start_from", str(tmp_path / "out"), "--steps", "0", "--result", str(tmp_path / "again.json")]
-    assert main([*arguments, *again]) == 0
-    second = json.loads((tmp_path / "again.json").read_text())
-    assert second["exact_match"] == result["exact_match"] and second["relations"] == result["relations"]
-    assert second["loss"] is None and second["training_examples"] == 0
-    assert main([*arguments, "--additions", "false", "--steps", "0"]) == 0
-    assert main(["--base_model", str(tmp_path / "none")]) == 2
-    assert main(["--base_model", "x", "--steps", "-1"]) == 2
-    assert "steps must be at least 0" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"base_model": "x", "stpes": 3}, "no setting 'stpes'. Did you mean 'steps'"),
-        ({}, "base_model is missing"),
-        ({"base_model": "x", "learning_rate": "fast"}, "must be a number"),
-        ({"base_model": "x", "n_min": 3, "n_max": 2}, "n_max 2 is below n_min 3"),
-        ({"base_model": "x", "batch_size": 8, "groups": 3}, "must divide"),
-        ({"base_model": "x", "pool": 4, "freeze": False}, "needs additions on a frozen base"),
-        ({"base_model": "x", "additions": False}, "nothing would train"),
-        ({"base_model": "x", "mixed_precision": "bf61"}, "must be one of no, bf16, not 'bf61'. Did you mean 'bf16'"),
-        ({"base_model": "x", "mixed_precision": False}, "must be one of no, bf16, not False"),
-        ({"base_model": "x", "additions": False, "start_from": "y"}, "start_from is a folder of additions"),
-    ],
-)
-def test_bad_settings(given, message):
-    with pytest.raises(ValueError, match=message):
-        read_settings(None, given)
-
-
-def test_packaged_recipe_fits_the_settings():
-    from pathlib import Path
-
-    folder = Path(__file__).parents[2] / "recipes" / "configs" / "retrofit" / "smollm2"
-    files = sorted(folder.glob("*.yaml"))
-    assert files
-    for file in files:
-        read_settings(str(file), {"base_model": "x"})
-    assert TextCodec(get_task("addition"), byte_pairs()).style == "plain"
-
-
-def test_commands_are_written_as_others_can_give_them(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    words = ["lengthgen", "train", "--base_model", "/far/away/model", f"--config={tmp_path}/recipes/a.yaml", "--steps"]
-    words += ["3", "--result", "results/r.json", "--output_dir=/far/out", "--note", "/far is a word here"]
-    assert portable(words) == (
-        "lengthgen train --base_model BASE_MODEL --config=recipes/a.yaml --steps 3 --result results/r.json "
-        "--output_dir=OUTPUT_DIR --note '/far is a word here'"
-    )
 
 
 def test_a_run_starts_from_the_additions_of_another(tmp_path):

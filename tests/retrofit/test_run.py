@@ -1,0 +1,65 @@
+"""`lengthgen train --base_model`, from words to files."""
+
+import json
+
+from hf_lengthgen.cli import main
+from hf_lengthgen.retrofit import RetrofitForCausalLM, run
+from hf_lengthgen.retrofit.run import portable
+
+from .test_text import byte_pairs
+from .tiny import SMALL, tiny
+
+
+def test_train_with_a_base_model_is_retrofit(monkeypatch):
+    given = []
+    monkeypatch.setattr(run, "run", lambda settings, command: given.append((settings, command)))
+    assert main(["train", "--base_model", "some/base", "--task", "addition", "--steps", "7"]) == 0
+    ((settings, command),) = given
+    assert (settings.base_model, settings.task, settings.steps) == ("some/base", "addition", 7)
+    assert command == "lengthgen train --base_model some/base --task addition --steps 7"
+
+
+def test_a_setting_that_retrofit_lacks_is_one_line(capsys):
+    assert main(["train", "--base_model", "some/base", "--stepz", "7"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("lengthgen: error: unrecognized arguments: --stepz 7; the settings are base_model, ")
+    assert error.count("\n") == 1
+
+
+def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
+    base = tiny()
+    base.save_pretrained(tmp_path / "base")
+    byte_pairs().save_pretrained(tmp_path / "base")
+    (tmp_path / "c.yaml").write_text(
+        f"retrofit: {json.dumps(SMALL)}\nsteps: 10\nn_max: 2\nlearning_rate: 1e-3\n"
+        "evaluate: [1, 3]\nevaluate_examples: 4\n"
+    )
+    arguments = ["--config", str(tmp_path / "c.yaml"), "--base_model", str(tmp_path / "base")]
+    assert main(["train", *arguments, "--output_dir", str(tmp_path / "out")]) == 0
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert set(result["exact_match"]) == {"1", "3"} and result["settings"]["learning_rate"] == 1e-3
+    assert str(tmp_path) not in json.dumps(result)  # nothing of this machine, the command included
+    assert result["command"].endswith("--config CONFIG --base_model BASE_MODEL --output_dir OUTPUT_DIR")
+    assert (result["base"], result["training_examples"]) == ("base", 80) and len(result["base_weights"]) == 32
+    loaded = RetrofitForCausalLM.from_pretrained(tmp_path / "out", base=base)
+    assert loaded.config.open_relations is not None
+    # Without a step, the same model is evaluated again.
+    again = ["--start_from", str(tmp_path / "out"), "--steps", "0", "--result", str(tmp_path / "again.json")]
+    assert main(["train", *arguments, *again]) == 0
+    second = json.loads((tmp_path / "again.json").read_text())
+    assert second["exact_match"] == result["exact_match"] and second["relations"] == result["relations"]
+    assert second["loss"] is None and second["training_examples"] == 0
+    assert main(["train", *arguments, "--additions", "false", "--steps", "0"]) == 0
+    assert main(["train", "--base_model", str(tmp_path / "none")]) == 2
+    assert main(["train", "--base_model", "x", "--steps", "-1"]) == 2
+    assert "steps must be at least 0" in capsys.readouterr().err
+
+
+def test_commands_are_written_as_others_can_give_them(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    words = ["lengthgen", "train", "--base_model", "/far/away/model", f"--config={tmp_path}/recipes/a.yaml", "--steps"]
+    words += ["3", "--result", "results/r.json", "--output_dir=/far/out", "--note", "/far is a word here"]
+    assert portable(words) == (
+        "lengthgen train --base_model BASE_MODEL --config=recipes/a.yaml --steps 3 --result results/r.json "
+        "--output_dir=OUTPUT_DIR --note '/far is a word here'"
+    )
