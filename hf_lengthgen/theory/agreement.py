@@ -36,23 +36,42 @@ class Agreement:
     unmeasured: list[str] = field(default_factory=list)
 
     @property
+    def totals(self) -> dict[str, int]:
+        """The table's columns, summed."""
+        return {key: sum(row[key] for row in self.table.values()) for key in OUTCOMES}
+
+    @property
     def share(self) -> float | None:
         """Share of the decided cells on which both agree; None if there is none."""
-        agree = sum(row["both"] + row["neither"] for row in self.table.values())
-        wrong = sum(row["predicted only"] + row["measured only"] for row in self.table.values())
-        return agree / (agree + wrong) if agree + wrong else None
+        both, predicted_only, measured_only, neither, _ = self.totals.values()
+        decided = both + predicted_only + measured_only + neither
+        return (both + neither) / decided if decided else None
 
     def markdown(self) -> str:
-        """A table, the share, and the exceptions."""
+        """A table, the share, how far either kind of prediction is to be trusted, and the exceptions.
+
+        Most cells fall short of a great length, so the share alone says little: it stands beside that of a rule which
+        always names the commoner side.
+        """
         rows = [[name, *(str(row[key]) for key in OUTCOMES)] for name, row in sorted(self.table.items())]
-        total = ["all", *(str(sum(row[key] for row in self.table.values())) for key in OUTCOMES)]
-        text = markdown(["embedding", *OUTCOMES], [*rows, total])
-        share = "no cell decides" if self.share is None else f"agreement {self.share:.1%}"
-        text += f"\nSides of an effective length ({self.threshold:.0%}) of {self.length:,}: {share}"
+        text = markdown(["embedding", *OUTCOMES], [*rows, ["all", *map(str, self.totals.values())]])
+        text += f"\nSides of an effective length ({self.threshold:.0%}) of {self.length:,}: {self._sides()}"
         text += f"; {len(self.unmeasured)} predictions without a measurement.\n"
         for task, variant, predicted, measured in self.exceptions:
             text += f"\n* {task}, {variant}: predicted {predicted}, measured {measured:,}"
         return text + "\n" if self.exceptions else text
+
+    def _sides(self) -> str:
+        if self.share is None:
+            return "no cell decides"
+        both, predicted_only, measured_only, neither, _ = self.totals.values()
+        far, short = both + measured_only, predicted_only + neither
+        commoner = max(far, short) / (far + short)
+        return (
+            f"agreement {self.share:.1%} (always naming the commoner side: {commoner:.1%}). "
+            f"Of {both + predicted_only} cells predicted to reach it {both} do, "
+            f"of {measured_only + neither} predicted not to {neither} do not"
+        )
 
 
 def agreement(

@@ -48,7 +48,8 @@ def test_the_confusion_matrix():
         ("addition", "T5 bias + hint", "12", 1000),
     ]
     text = found.markdown()
-    assert "| all | 1 | 1 | 1 | 1 | 1 |" in text and "agreement 50.0%" in text
+    assert "| all | 1 | 1 | 1 | 1 | 1 |" in text and "agreement 50.0% (always naming the commoner side: 50.0%)" in text
+    assert "Of 2 cells predicted to reach it 1 do, of 2 predicted not to 1 do not" in text
     assert "* addition, RoPE + hint: predicted no bound, measured 12" in text
 
 
@@ -99,3 +100,10 @@ def test_cells_are_told_apart_by_options():
 def test_the_second_prediction_is_judged_too():
     predictions, results = [guess(12, chained=UNBOUNDED)], [measured("lbpe", "prompt", *FAR)]
     assert agreement(predictions, results).share == 0 and agreement(predictions, results, chained=True).share == 1
+
+
+def test_the_share_stands_beside_that_of_the_commoner_side():
+    predictions = [guess(UNBOUNDED), guess(12, "rope"), guess(12, "t5"), guess(UNBOUNDED, "fire")]
+    results = [measured("lbpe", "prompt", *FAR), *(measured(e, "prompt", *SHORT) for e in ("rope", "t5", "fire"))]
+    assert "agreement 75.0% (always naming the commoner side: 75.0%)" in agreement(predictions, results).markdown()
+    assert "(always naming the commoner side: 100.0%)" in agreement(predictions[1:], results[1:]).markdown()
