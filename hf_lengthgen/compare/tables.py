@@ -99,7 +99,7 @@ def fairness_table(outcomes: Outcomes) -> str:
             for result in pair.results[:1]:
                 value = result.fairness[field]
                 if field == "seeds":
-                    value = f"{len(pair.cells)} runs a pair, all counted"
+                    value = f"{len(pair.cells)} runs a pair, all finished ones counted"
                 name = pair.task if field == "format" else pair.label
                 if name not in holders.setdefault(value, []):
                     holders[value].append(name)

@@ -40,10 +40,13 @@ class Agreement:
         """The table's columns, summed."""
         return {key: sum(row[key] for row in self.table.values()) for key in OUTCOMES}
 
+    def _decided(self) -> list[int]:
+        return [self.totals[key] for key in OUTCOMES[:4]]
+
     @property
     def share(self) -> float | None:
         """Share of the decided cells on which both agree; None if there is none."""
-        both, predicted_only, measured_only, neither, _ = self.totals.values()
+        both, predicted_only, measured_only, neither = self._decided()
         decided = both + predicted_only + measured_only + neither
         return (both + neither) / decided if decided else None
 
@@ -64,7 +67,7 @@ class Agreement:
     def _sides(self) -> str:
         if self.share is None:
             return "no cell decides"
-        both, predicted_only, measured_only, neither, _ = self.totals.values()
+        both, predicted_only, measured_only, neither = self._decided()
         far, short = both + measured_only, predicted_only + neither
         commoner = max(far, short) / (far + short)
         return (
