@@ -207,12 +207,12 @@ def check_cells(grid: Grid) -> None:
 
     from ..data.tokenizer import build_tokenizer
     from ..training.build import build_model, build_task
-    from ..training.scores import planned
+    from ..training.scores import check_scales
 
     for cell in {cell.pair: cell for cell in grid.cells}.values():
         try:
             task = build_task(cell.config)
-            planned(cell.config, task)
+            check_scales(cell.config, task)
             with torch.device("meta"):  # shapes only
                 build_model(cell.config, task, build_tokenizer(task))
         except ValueError as error:

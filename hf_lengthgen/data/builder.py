@@ -14,7 +14,7 @@ from datasets.builder import Key
 
 from ..tasks import Samples, Task
 from ..tasks.task import Scale
-from .encode import BOS, EOS, SPECIAL_TOKENS, vocabulary_table
+from .encode import BOS, EOS, IGNORED, PAD, SPECIAL_TOKENS, encode, vocabulary_table
 from .lengths import Lengths
 from .splits import SPLITS, Drawn, draw_split
 
@@ -56,24 +56,13 @@ def drawn_table(task: Task, drawn: Drawn) -> pa.Table:
     Raises:
         ValueError: the rows exceed what an Arrow column can hold.
     """
-    parts, order = drawn.parts, pa.array(drawn.order)
-    sizes = np.array([len(part) for part in parts])
-    prompts = _joined([part.prompts for part in parts], sizes, order, pa.string())
-    answers = _joined([part.answers for part in parts], sizes, order, pa.string())
-    framed = _joined([_framed(part) for part in parts], sizes, order, pa.binary())
-    codes, ends = framed.buffers()[2], _offsets(framed)
-    ids = np.frombuffer(codes.to_pybytes().translate(_token_table(task)), dtype=np.uint8).astype(np.int16)
-    learned = np.frombuffer(codes, dtype=np.uint8) > _FRAME
-    ids[ends[1:] - 1], learned[ends[1:] - 1] = SPECIAL_TOKENS.index(EOS), True
+    parts, sizes = drawn.parts, np.array([len(part) for part in drawn.parts])
     part_of_row = np.repeat(np.arange(len(parts)), sizes).take(drawn.order)
     hints = np.stack([part.scales[0] for part in parts]).astype(np.int32).take(part_of_row, axis=0)
     difficulty = np.concatenate([task.difficulty(part) for part in parts]).astype(np.int32)
+    characters = _ascii_columns(task, drawn, sizes) if task.vocabulary.isascii() else _latin_columns(task, drawn)
     columns = {
-        "prompt": prompts,
-        "answer": answers,
-        "text": _text(framed),
-        "tokens": pa.ListArray.from_arrays(ends, ids),
-        "answer_mask": pa.ListArray.from_arrays(ends, _bits(learned)),
+        **characters,
         "n": drawn.scales.max(axis=1).astype(np.int32).take(part_of_row),
         "scale_hint": pa.ListArray.from_arrays(
             np.arange(len(hints) + 1, dtype=np.int32) * hints.shape[1], hints.ravel()
@@ -81,6 +70,42 @@ def drawn_table(task: Task, drawn: Drawn) -> pa.Table:
         "difficulty": difficulty.take(drawn.order),
     }
     return pa.table(columns, schema=_SCHEMA)
+
+
+def _ascii_columns(task: Task, drawn: Drawn, sizes: np.ndarray) -> dict[str, pa.Array]:
+    """The columns of characters and tokens, by whole arrays: a character is a byte, with a bit to spare."""
+    parts, order = drawn.parts, pa.array(drawn.order)
+    prompts = _joined([part.prompts for part in parts], sizes, order, pa.string())
+    answers = _joined([part.answers for part in parts], sizes, order, pa.string())
+    framed = _joined([_framed(part) for part in parts], sizes, order, pa.binary())
+    codes, ends = framed.buffers()[2], _offsets(framed)
+    ids = np.frombuffer(codes.to_pybytes().translate(_token_table(task)), dtype=np.uint8).astype(np.int16)
+    learned = np.frombuffer(codes, dtype=np.uint8) > _FRAME
+    ids[ends[1:] - 1], learned[ends[1:] - 1] = SPECIAL_TOKENS.index(EOS), True
+    return {
+        "prompt": prompts,
+        "answer": answers,
+        "text": _text(framed),
+        "tokens": pa.ListArray.from_arrays(ends, ids),
+        "answer_mask": pa.ListArray.from_arrays(ends, _bits(learned)),
+    }
+
+
+def _latin_columns(task: Task, drawn: Drawn) -> dict[str, list]:
+    """The same columns row by row, for vocabularies beyond ASCII."""
+    samples = drawn.samples()
+    prompts, answers = samples.prompt_strings(), samples.answer_strings()
+    special = (SPECIAL_TOKENS.index(token) for token in (BOS, EOS, PAD))
+    rows = encode(samples, vocabulary_table(task.vocabulary), *special)
+    present = rows["attention_mask"] == 1
+    learned = rows["labels"] != IGNORED
+    return {
+        "prompt": prompts,
+        "answer": answers,
+        "text": [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)],
+        "tokens": [ids[there] for ids, there in zip(rows["input_ids"], present, strict=True)],
+        "answer_mask": [mask[there] for mask, there in zip(learned, present, strict=True)],
+    }
 
 
 def _framed(part: Samples) -> np.ndarray:

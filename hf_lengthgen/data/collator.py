@@ -48,7 +48,7 @@ def rows_to_samples(rows: Sequence[Mapping[str, Any]]) -> Samples:
     """Rows of a data set -> Samples; `scale_hint` may be an integer or a list of integers.
 
     Raises:
-        ValueError: no rows, a missing column, a non-ASCII character, or hints of unequal number.
+        ValueError: no rows, a missing column, a character beyond Latin-1, or hints of unequal number.
     """
     if not rows:
         raise ValueError("a batch needs at least one row, got none")
@@ -68,10 +68,10 @@ def rows_to_samples(rows: Sequence[Mapping[str, Any]]) -> Samples:
 def _codes(texts: list[str]) -> np.ndarray:
     """Strings -> uint8 (count, longest), padded on the right with 0."""
     try:
-        packed = np.array([text.encode("ascii") for text in texts], dtype=np.bytes_)
+        packed = np.array([text.encode("latin-1") for text in texts], dtype=np.bytes_)
     except UnicodeEncodeError as error:
         foreign = error.object[error.start]
-        raise ValueError(f"{error.object[:40]!r} has the non-ASCII character {foreign!r}") from None
+        raise ValueError(f"{error.object[:40]!r} has the character {foreign!r}, which is not in Latin-1") from None
     return packed.view(np.uint8).reshape(len(texts), -1)
 
 

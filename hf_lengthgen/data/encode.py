@@ -9,9 +9,9 @@ IGNORED = -100  # the label that torch's cross entropy leaves out
 
 
 def vocabulary_table(vocabulary: str) -> np.ndarray:
-    """ASCII code -> token id in the order of `build_tokenizer`, int64 (256,): 4, 5, ...; 3, <unk>, elsewhere."""
+    """Latin-1 code -> token id in the order of `build_tokenizer`, int64 (256,): 4, 5, ...; 3, <unk>, elsewhere."""
     table = np.full(256, SPECIAL_TOKENS.index(UNK), dtype=np.int64)
-    table[list(vocabulary.encode("ascii"))] = len(SPECIAL_TOKENS) + np.arange(len(vocabulary))
+    table[list(vocabulary.encode("latin-1"))] = len(SPECIAL_TOKENS) + np.arange(len(vocabulary))
     return table
 
 
@@ -19,7 +19,7 @@ def encode(samples: Samples, table: np.ndarray, bos: int, eos: int, pad: int) ->
     """Training rows <bos> prompt answer <eos>, padded on the right.
 
     Args:
-        table: ASCII code -> token id, (256,), from `character_table`.
+        table: Latin-1 code -> token id, (256,), from `character_table`.
         bos, eos, pad: token ids.
 
     Returns:

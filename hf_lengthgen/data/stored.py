@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import Samples, Task
-from ..tasks.task import ascii_codes, check_integer
+from ..tasks.task import character_codes, check_integer
 from .encode import encode
 from .online import share
 from .tokenizer import character_table, check_characters
@@ -106,8 +106,8 @@ def _by_scale(rows: Any, task: Task, source: str) -> list[Samples]:
 
 
 def _codes(texts: np.ndarray) -> np.ndarray:
-    """ASCII codes of strings, 0 behind the shorter ones: uint8, (count, the longest)."""
+    """Latin-1 codes of strings, 0 behind the shorter ones: uint8, (count, the longest)."""
     codes = np.zeros((len(texts), max(map(len, texts))), dtype=np.uint8)
     for row, text in enumerate(texts):
-        codes[row, : len(text)] = ascii_codes(str(text))
+        codes[row, : len(text)] = character_codes(str(text))
     return codes

@@ -19,7 +19,7 @@ def build_tokenizer(task_or_vocabulary: Task | str) -> PreTrainedTokenizerFast:
         task_or_vocabulary: a task, or the characters themselves, in the order of their ids.
 
     Raises:
-        ValueError: no characters, a repeated or a non-ASCII one, or the NUL character (it marks "no
+        ValueError: no characters, a repeated one, one beyond Latin-1, or the NUL character (it marks "no
             character").
     """
     vocabulary = task_or_vocabulary.vocabulary if isinstance(task_or_vocabulary, Task) else task_or_vocabulary
@@ -28,8 +28,8 @@ def build_tokenizer(task_or_vocabulary: Task | str) -> PreTrainedTokenizerFast:
     repeated = sorted({character for character in vocabulary if vocabulary.count(character) > 1})
     if repeated:
         raise ValueError(f"the vocabulary {vocabulary!r} repeats {''.join(repeated)!r}")
-    if not vocabulary.isascii() or "\0" in vocabulary:
-        raise ValueError(f"the vocabulary may hold ASCII characters other than NUL, got {vocabulary!r}")
+    if max(vocabulary) > "\u00ff" or "\0" in vocabulary:
+        raise ValueError(f"the vocabulary may hold Latin-1 characters other than NUL, got {vocabulary!r}")
 
     ids = {token: number for number, token in enumerate((*SPECIAL_TOKENS, *vocabulary))}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNK))
@@ -49,7 +49,7 @@ def build_tokenizer(task_or_vocabulary: Task | str) -> PreTrainedTokenizerFast:
 
 
 def character_table(tokenizer: PreTrainedTokenizerFast) -> np.ndarray:
-    """ASCII code -> token id, int64, (256,); codes outside the vocabulary map to the id of <unk>."""
+    """Latin-1 code -> token id, int64, (256,); codes outside the vocabulary map to the id of <unk>."""
     table = np.full(256, tokenizer.unk_token_id, dtype=np.int64)
     for token, number in tokenizer.get_vocab().items():
         if len(token) == 1 and ord(token) < 256:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .delimited import DelimitedConfig, QueryTask
 from .strings import draw_symbols
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Count(QueryTask):
     src_verdict = "growing: the answer depends on all n symbols, and a positional read brings one."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, names = scale[0], ascii_codes(self.config.symbols)
+        n, names = scale[0], character_codes(self.config.symbols)
         symbols = draw_symbols(n, len(names), hard, rng)
         query = rng.integers(0, len(names), size=(len(hard), 1), dtype=np.uint8)
         # Half of the hard rows, of few different symbols, ask about one that occurs: the others mostly count 0.

@@ -7,7 +7,7 @@ import numpy as np
 
 from .strings import StringConfig
 
-# All printable characters but "=": the longest strings of different symbols that single characters allow.
+# All printable ASCII characters but "=".
 SYMBOLS = string.ascii_letters + string.digits + string.punctuation.replace("=", "")
 _CELLS = 1 << 23  # bytes or numbers of scratch space at once
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .ragged import RaggedTask, fill_ragged
-from .task import Characters, TaskConfig, ascii_codes, assemble, nearest
+from .task import Characters, TaskConfig, assemble, character_codes, nearest
 
 _FORMS = ("closing", "validity")
 
@@ -61,7 +61,7 @@ class Dyck(RaggedTask):
         return scale[0] if self.config.form == "closing" else 1
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, count, k, names = scale[0], len(hard), self.config.k, ascii_codes(self.brackets)
+        n, count, k, names = scale[0], len(hard), self.config.k, character_codes(self.brackets)
         share = np.where(hard, np.array([0.25, 0.85, 1.0])[rng.integers(0, 3, size=count)], 0.5)
         if self.config.form == "closing":
             codes, stack, depth = _walk(n, k, share, False, rng)

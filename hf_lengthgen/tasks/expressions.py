@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .task import ascii_codes
+from .task import character_codes
 
 _OPEN, _CLOSE, _PLUS, _MINUS, _TIMES = (ord(c) for c in "()+-*")
 
@@ -29,7 +29,7 @@ def draw_expressions(n: int, modulus: int, operators: str, hard: np.ndarray, rng
     share[kind == 0] = 0.0
     share[kind == 1] = np.nextafter(1.0, 0.0)
     chosen[kind == 2] = chosen[kind == 2, :1]
-    signs = ascii_codes(operators).astype(np.int64)[chosen]
+    signs = character_codes(operators).astype(np.int64)[chosen]
 
     # Every step takes one item off a row's stack and writes one character: an item is a character, as a negative
     # number, or the length of an expression still to be written, which puts its other parts on the stack.

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from .task import ascii_codes, nearest
+from .task import character_codes, nearest
 
 ORDERS = ("reversed", "plain")
 PADDINGS = ("none", "equal", "fixed")
 INDEX_HINTS = ("none", "fixed", "random")
 SEPARATORS = ("", " ", ",", ".", "_")
 LETTERS = string.ascii_letters  # index hints, in a ring: Z is followed by a
-_CODES = ascii_codes(LETTERS)
+_CODES = character_codes(LETTERS)
 
 
 def check_choice(option: str, value: str, allowed: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .distinct import DistinctConfig, draw_unrepeated
 from .strings import StringTask, draw_symbols
-from .task import Characters, ascii_codes, assemble, nearest
+from .task import Characters, assemble, character_codes, nearest
 
 _DIRECTIONS = ("forward", "backward")
 
@@ -51,7 +51,7 @@ class InductionCopy(StringTask):
         return "constant: every symbol is read at the mirrored place."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        config, names = self.config, ascii_codes(self.config.symbols)
+        config, names = self.config, character_codes(self.config.symbols)
         if config.unique:
             symbols = draw_unrepeated(scale[0], len(names), config.window, hard, rng)
         else:

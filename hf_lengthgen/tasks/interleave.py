@@ -6,7 +6,7 @@ import numpy as np
 
 from .delimited import DelimitedConfig
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, Task, ascii_codes, assemble
+from .task import Characters, ScaleRule, Task, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Interleave(Task):
         return self.config.symbols + "|="
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, names = scale[0], ascii_codes(self.config.symbols)
+        n, names = scale[0], character_codes(self.config.symbols)
         first, second = (names[draw_symbols(n, len(names), hard, rng)] for _ in range(2))
         return assemble(first, "|", second, "="), np.stack([first, second], axis=2).reshape(len(hard), 2 * n)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .distinct import draw_distinct
-from .task import Characters, ScaleRule, Task, TaskConfig, ascii_codes, assemble, nearest
+from .task import Characters, ScaleRule, Task, TaskConfig, assemble, character_codes, nearest
 
 _ORDERS = ("chain", "shuffled")
 _ROOT = "1"
@@ -71,7 +71,7 @@ class Lego(Task):
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         n, count, width = scale[0], len(hard), self.config.width
-        letters = ascii_codes(string.ascii_letters)
+        letters = character_codes(string.ascii_letters)
         most = len(letters) ** width
         if n > most:
             raise ValueError(f"there are {most} names of {width} letter(s), too few for n = {n} variables")
@@ -86,7 +86,7 @@ class Lego(Task):
             order = np.argsort(rng.random((count, n)), axis=1)
             names, sources = (np.take_along_axis(part, order[:, :, None], axis=1) for part in (names, sources))
             minus, values = (np.take_along_axis(part, order, axis=1) for part in (minus, values))
-        signs = ascii_codes("+-")
+        signs = character_codes("+-")
         clauses = np.concatenate([names, signs[minus.astype(np.int64)][:, :, None], sources], axis=2)
         prompts = assemble(clauses.reshape(count, n * (2 * width + 1)), ":", np.full((count, n), ord("?")), "=")
         return prompts, signs[values.astype(np.int64)]

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .strings import StringConfig, StringTask, draw_symbols
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class MaxSoFar(StringTask):
     src_verdict = "constant: each step reads one symbol, n places back, and the maximum just written."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, names = scale[0], ascii_codes(self.config.symbols)
+        n, names = scale[0], character_codes(self.config.symbols)
         symbols = draw_symbols(n, len(names), hard, rng)
         rising = np.flatnonzero(hard & (rng.random(len(hard)) < 0.5))
         ceiling = 1 + np.arange(n) * len(names) // n

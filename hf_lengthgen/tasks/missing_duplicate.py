@@ -6,7 +6,7 @@ import numpy as np
 
 from .delimited import DelimitedConfig
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, Task, ascii_codes, assemble
+from .task import Characters, ScaleRule, Task, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class MissingDuplicate(Task):
         return self.config.symbols + "|_="
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, names = scale[0], ascii_codes(self.config.symbols)
+        n, names = scale[0], character_codes(self.config.symbols)
         string = names[draw_symbols(n, len(names), hard, rng)]
         row, hole = np.arange(len(hard)), rng.integers(0, 2 * n, size=len(hard))
         copies = np.concatenate([string, string], axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .strings import StringTask, draw_symbols
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 
 class Mode(StringTask):
@@ -17,7 +17,7 @@ class Mode(StringTask):
     src_verdict = "growing: the answer depends on all n symbols, and a positional read brings one."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, names = scale[0], ascii_codes(self.config.symbols)
+        n, names = scale[0], character_codes(self.config.symbols)
         symbols = draw_symbols(n, len(names), hard, rng)
         close = np.flatnonzero(hard & (rng.random(len(hard)) < 0.5))
         pair = rng.integers(0, len(names), size=(len(close), 2), dtype=np.uint8)

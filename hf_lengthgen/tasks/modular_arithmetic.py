@@ -13,7 +13,7 @@ from .expressions import check_modulus
 from .formats import Mark, Piece, Repeat, Symbol, Text
 from .formatted import FormattedTask
 from .strings import draw_symbols
-from .task import Characters, TaskConfig, ascii_codes, assemble
+from .task import Characters, TaskConfig, assemble, character_codes
 
 _TERMS = string.ascii_lowercase[:10]
 
@@ -101,9 +101,9 @@ class ModularArithmetic(FormattedTask):
         terms = (n + 1) // 2
         operands = draw_symbols(terms, modulus, hard, rng)
         signs = np.full((count, terms), ord("+" if n % 2 else "-"), dtype=np.uint8)  # what stands before an operand
-        signs[:, 1:] = ascii_codes(self.config.operators)[draw_symbols(terms, len(self.config.operators), hard, rng)][
-            :, 1:
-        ]
+        signs[:, 1:] = character_codes(self.config.operators)[
+            draw_symbols(terms, len(self.config.operators), hard, rng)
+        ][:, 1:]
         codes = np.stack([signs, operands + np.uint8(ord("0"))], axis=2).reshape(count, 2 * terms)[:, n % 2 :]
 
         steps = np.empty((count, terms, 2), dtype=np.uint8)
@@ -118,7 +118,7 @@ class ModularArithmetic(FormattedTask):
         if self.config.cot == "none":
             return assemble(codes, "="), result.astype(np.uint8)
         steps[:, :, 0] += np.uint8(ord("0"))
-        steps[:, :, 1] = ascii_codes(_TERMS)[steps[:, :, 1]]
+        steps[:, :, 1] = character_codes(_TERMS)[steps[:, :, 1]]
         return assemble(codes, "="), assemble(steps.reshape(count, 2 * terms), ":", result)
 
     def solve(self, expression: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .arithmetic import WIDTHS, NumberConfig, NumberTask, draw_number
 from .digits import multiply, normalise
 from .formats import Mark, Number, Piece, Repeat, Symbol, Text, check_choice
 from .integers import to_digits, to_integer
-from .task import Characters, ScaleRule, ascii_codes, assemble
+from .task import Characters, ScaleRule, assemble, character_codes
 
 _COPIES, _CARRIES = string.ascii_lowercase[:10], string.ascii_uppercase[:10]  # digits of their own, see below
 _BLANK = "_"
@@ -145,7 +145,7 @@ class Multiplication(NumberTask):
         above = np.concatenate([np.zeros_like(sums[:, :1]), sums[:, :-1]], axis=1)
         # sum = above + product + carry, modulo the base, and a carry is below the base.
         carries = (sums.astype(np.int64) - above - products) % base
-        copies = ascii_codes(_COPIES)[b][:, :, None]
+        copies = character_codes(_COPIES)[b][:, :, None]
         tape = np.empty((count, n, 9 * n + 2), dtype=np.uint8)
         for k in range(n):
             tape[:, k, : n - k] = b[:, k:] + zero
@@ -153,7 +153,7 @@ class Multiplication(NumberTask):
         tape[:, :, n] = ord("|")
         tape[:, :, n + 1 : -1 : 4] = shifted + zero
         tape[:, :, n + 2 : -1 : 4] = copies
-        tape[:, :, n + 3 : -1 : 4] = ascii_codes(_CARRIES)[carries]
+        tape[:, :, n + 3 : -1 : 4] = character_codes(_CARRIES)[carries]
         tape[:, :, n + 4 : -1 : 4] = sums + zero
         tape[:, :, -1] = ord(";")
         columns = np.full((count, 8 * n), ord(_BLANK), dtype=np.uint8)

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from .strings import draw_symbols
-from .task import Characters, Task, TaskConfig, ascii_codes, assemble, nearest
+from .task import Characters, Task, TaskConfig, assemble, character_codes, nearest
 
 _MOVES = ("swaps", "adjacent", "cycle")
 
@@ -99,7 +99,7 @@ class Permutation(Task):
             running[:, place] = arrangement
         running = (running + ord("1")).reshape(count, n * points)
         last = running[:, -points:]
-        prompts = assemble(ascii_codes(self.letter_names)[letters], "=")
+        prompts = assemble(character_codes(self.letter_names)[letters], "=")
         return prompts, assemble(running, ":", last) if self.config.cot else last
 
     def solve(self, letters: str) -> str:

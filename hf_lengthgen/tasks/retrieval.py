@@ -6,7 +6,7 @@ import numpy as np
 
 from .delimited import DelimitedConfig, QueryTask, differ
 from .strings import draw_symbols
-from .task import Characters, ascii_codes, assemble, nearest
+from .task import Characters, assemble, character_codes, nearest
 
 _SIDES = ("left", "right")
 _OCCURRENCES = ("first", "last")
@@ -48,7 +48,7 @@ class Retrieval(QueryTask):
     src_verdict = "growing: the symbol asked about may be anywhere, and a positional read looks at one place."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        n, count, names, config = scale[0], len(hard), ascii_codes(self.config.symbols), self.config
+        n, count, names, config = scale[0], len(hard), character_codes(self.config.symbols), self.config
         symbols = draw_symbols(n, len(names), hard, rng)
         row = np.arange(count)
         if config.unique:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .strings import draw_symbols
-from .task import Characters, Task, TaskConfig, ascii_codes, assemble
+from .task import Characters, Task, TaskConfig, assemble, character_codes
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -45,7 +45,7 @@ class RunningSum(Task):
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         modulus = self.config.modulus
         digits = draw_symbols(scale[0], modulus, hard, rng)
-        names = ascii_codes(_DIGITS)
+        names = character_codes(_DIGITS)
         return assemble(names[digits], "="), names[digits.cumsum(axis=1, dtype=np.int64) % modulus]
 
     def solve(self, digits: str) -> str:

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from .ragged import RaggedTask, fill_ragged
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 _CLAUSE = re.compile("([wljr])(?:([oa]?)([<>]))?([23]?)")
 
@@ -34,7 +34,7 @@ class Scan(RaggedTask):
         row = np.arange(count)
         codes = np.zeros((count, n + 2), dtype=np.uint8)  # what finished rows write lands beyond n
         start = np.zeros(count, dtype=np.int64)
-        verbs, signs = ascii_codes("wljr"), ascii_codes("<>")
+        verbs, signs = character_codes("wljr"), character_codes("<>")
         clauses = []
         for number in range((n + 1) // 2):
             active = start < n
@@ -52,9 +52,9 @@ class Scan(RaggedTask):
                 codes[row, place - 1] = np.where(after, ord("%"), ord("&"))
             parts = (
                 (size > 0, verbs[verb]),
-                (modified, ascii_codes("oa")[around]),
+                (modified, character_codes("oa")[around]),
                 (turned, signs[sign]),
-                (repeated, ascii_codes("23")[thrice]),
+                (repeated, character_codes("23")[thrice]),
             )
             for present, characters in parts:
                 codes[row, np.where(present, place, n + 1)] = characters

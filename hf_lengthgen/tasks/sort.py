@@ -6,7 +6,7 @@ import numpy as np
 
 from .distinct import draw_unrepeated
 from .strings import StringConfig, StringTask, draw_symbols
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sort(StringTask):
     src_verdict = "growing: every symbol written depends on all n symbols, and a positional read brings one."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        names = ascii_codes(self.config.symbols)
+        names = character_codes(self.config.symbols)
         if self.config.unique:
             symbols = draw_unrepeated(scale[0], len(names), 1, hard, rng)
         else:

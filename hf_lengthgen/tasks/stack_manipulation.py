@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from .ragged import RaggedTask, fill_ragged
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 _CODES = "abAB-"
 
@@ -41,8 +41,8 @@ class StackManipulation(RaggedTask):
         for k in range(n):
             stack[row, depth] = np.where(pop[:, k], stack[row, depth], symbols[:, k])
             depth = np.maximum(depth + np.where(pop[:, k], -1, 1), 0)
-        answers = fill_ragged(depth, lambda row, place: ascii_codes("ab")[stack[row, depth[row] - 1 - place]])
-        return assemble(ascii_codes(_CODES)[codes], "="), answers
+        answers = fill_ragged(depth, lambda row, place: character_codes("ab")[stack[row, depth[row] - 1 - place]])
+        return assemble(character_codes(_CODES)[codes], "="), answers
 
     def solve(self, text: str) -> str:
         if not re.fullmatch("[ab]+[AB-]*", text):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .strings import draw_symbols
-from .task import Characters, Task, TaskConfig, ascii_codes, assemble
+from .task import Characters, Task, TaskConfig, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class StateTask(Task):
         for place in range(scale[0]):
             state = transitions[state, letters[:, place]]
             running[:, place] = state
-        running = ascii_codes(self.state_names)[running]
+        running = character_codes(self.state_names)[running]
         last = running[:, -1:]
-        prompts = assemble(ascii_codes(self.letter_names)[letters], "=")
+        prompts = assemble(character_codes(self.letter_names)[letters], "=")
         return prompts, assemble(running, ":", last) if self.config.cot else last
 
     def solve(self, letters: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .task import Characters, Task, TaskConfig, ascii_codes, assemble
+from .task import Characters, Task, TaskConfig, assemble, character_codes
 
 
 def draw_symbols(n: int, alphabet: int, hard: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -44,10 +44,14 @@ class StringConfig(TaskConfig):
 
     def validate(self) -> None:
         super().validate()
-        usable = self.symbols.isascii() and self.symbols.isprintable() and not set(self.symbols) & set("= ")
+        usable = (
+            max(self.symbols, default="") < "\u0100"
+            and self.symbols.isprintable()
+            and not set(self.symbols) & set("= ")
+        )
         if len(self.symbols) < 2 or len(set(self.symbols)) < len(self.symbols) or not usable:
             raise ValueError(
-                f"option 'symbols' must be two or more different printable ASCII characters "
+                f"option 'symbols' must be two or more different printable Latin-1 characters "
                 f"other than '=' and the space, got {self.symbols!r}"
             )
 
@@ -70,5 +74,5 @@ class StringTask(Task):
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         symbols = draw_symbols(scale[0], len(self.config.symbols), hard, rng)
-        letters = ascii_codes(self.config.symbols)[symbols]
+        letters = character_codes(self.config.symbols)[symbols]
         return assemble(letters, "="), self.rewrite(letters)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, Task, TaskConfig, ascii_codes, assemble
+from .task import Characters, ScaleRule, Task, TaskConfig, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Tape(Task):
         state = rng.integers(0, config.states, size=count)
         # What is under the head is one number, state * letters + symbol, as in the names of heads.
         written, move, following = (part.ravel() for part in self.machine)
-        symbols, heads = ascii_codes(self.symbol_names), ascii_codes(self.head_names)
+        symbols, heads = character_codes(self.symbol_names), character_codes(self.head_names)
         under = state * config.letters + tape[row, head]
 
         def shown() -> np.ndarray:

@@ -13,18 +13,18 @@ import numpy as np
 
 Scale = int | tuple[int, ...]
 ScaleRule = tuple[tuple[str | None, str], ...]
-Characters = tuple[np.ndarray, np.ndarray]  # prompts (count, P) and answers (count, A), uint8 ASCII codes
+Characters = tuple[np.ndarray, np.ndarray]  # prompts (count, P) and answers (count, A), uint8 Latin-1 codes
 
 
-def ascii_codes(text: str) -> np.ndarray:
-    """The ASCII codes of `text`: uint8, (len(text),)."""
-    return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+def character_codes(text: str) -> np.ndarray:
+    """The Latin-1 codes of `text` (below 128: ASCII): uint8, (len(text),)."""
+    return np.frombuffer(text.encode("latin-1"), dtype=np.uint8)
 
 
 def assemble(*parts: np.ndarray | str) -> np.ndarray:
-    """Join columns of characters: arrays (count, k) of ASCII codes, and strings that repeat in every row."""
+    """Join columns of characters: arrays (count, k) of character codes, and strings that repeat in every row."""
     count = next(len(part) for part in parts if not isinstance(part, str))
-    columns = [ascii_codes(part)[None] if isinstance(part, str) else part for part in parts]
+    columns = [character_codes(part)[None] if isinstance(part, str) else part for part in parts]
     joined = np.empty((count, sum(column.shape[1] for column in columns)), dtype=np.uint8)
     start = 0
     for column in columns:
@@ -51,7 +51,7 @@ class Samples:
     """Rows of a task as characters.
 
     Attributes:
-        prompts: uint8, (count, P), ASCII codes; 0 means "no character" (right padding of shorter rows).
+        prompts: uint8, (count, P), Latin-1 codes; 0 means "no character" (right padding of shorter rows).
         answers: uint8, (count, A), likewise; with the chain of thought where the format has one.
         scales: int64, (count, hints).
     """
@@ -88,7 +88,7 @@ class Samples:
 
 
 def _strings(codes: np.ndarray) -> list[str]:
-    return [row[row != 0].tobytes().decode("ascii") for row in codes]
+    return [row[row != 0].tobytes().decode("latin-1") for row in codes]
 
 
 def _stack(arrays: list[np.ndarray]) -> np.ndarray:
@@ -181,7 +181,7 @@ class Task:
     # ---- what a subclass writes
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        """Draw prompts (count, P) and answers (count, A), uint8 ASCII codes, all of one scale.
+        """Draw prompts (count, P) and answers (count, A), uint8 Latin-1 codes, all of one scale.
 
         `hard`, bool (count,), marks the rows to be drawn as hard cases.
         """

@@ -4,7 +4,7 @@ import numpy as np
 
 from .distinct import DistinctConfig, draw_unrepeated
 from .strings import StringTask
-from .task import Characters, ascii_codes, assemble
+from .task import Characters, assemble, character_codes
 
 
 class UniqueCopy(StringTask):
@@ -21,7 +21,7 @@ class UniqueCopy(StringTask):
     src_verdict = "constant: every symbol is read n places back."
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
-        names = ascii_codes(self.config.symbols)
+        names = character_codes(self.config.symbols)
         symbols = names[draw_unrepeated(scale[0], len(names), self.config.window, hard, rng)]
         return assemble(symbols, "="), symbols
 

@@ -49,7 +49,7 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     parts, tokenizer = build_parts(config)
     scale_rule(config, parts, tokenizer)
     for part in parts:
-        scores.planned(config, part.task)
+        scores.check_scales(config, part.task)
     accelerator = make_accelerator(config)
     show = progress and accelerator.is_main_process
     if accelerator.is_main_process:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import files
@@ -32,6 +33,19 @@ def planned(config: TrainingConfig, task: Any) -> list[tuple[str, Scale, int]]:
         scales = {task.expand(n) for n in lengths}
         plan += [(mode, scale, examples) for scale in sorted(scales, key=lambda s: (sum(s), s))]
     return plan
+
+
+def check_scales(config: TrainingConfig, task: Any) -> None:
+    """Draw one row at every scale that is to be evaluated, and at the ends of the training lengths.
+
+    ValueError where a scale does not fit the task, or the task has no row of it.
+    """
+    scales = [scale for _, scale, _ in planned(config, task)]
+    scales += [task.expand(n) for n in config.validate_lengths]
+    if config.dataset is None:
+        scales += [task.expand(n) for n in (config.n_min, config.n_max)]
+    for scale in dict.fromkeys(scales):
+        task.sample(scale, 1, np.random.default_rng(0))
 
 
 def beyond_a_zero(scale: Scale, results: list) -> bool:

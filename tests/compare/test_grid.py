@@ -9,6 +9,8 @@ from hf_lengthgen.tasks import get_task
 
 from .grids import TINY, data, grid
 
+COMPARISONS = Path(__file__).parents[2] / "recipes" / "comparisons"
+
 
 def test_cells_are_tasks_times_variants_times_seeds_seed_by_seed():
     cells = grid(extra_seeds={"hinted": [3]}).cells
@@ -163,15 +165,20 @@ def test_check_cells_builds_what_only_task_and_model_can_check():
         ({"variants": [{"name": "rop"}]}, "copy/rop: .*'rop'"),
         ({"variants": [{"name": "lbpe", "position_options": {"windo": 3}}]}, "copy/lbpe: .*windo"),
         ({"base": TINY | {"eval_lengths": ["3x4"]}}, "copy/rope: .*takes 1 scale"),
+        ({"tasks": [{"name": "unique_copy"}], "base": TINY | {"eval_lengths": [3, 100]}}, "unique_copy/rope: n = 100"),
     ):
         with pytest.raises(ValueError, match=message):
             check_cells(grid(**changes))
 
 
+@pytest.mark.parametrize("file", sorted(COMPARISONS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_packaged_comparison_can_run(file):
+    check_cells(load_grid(str(file)))
+
+
 def test_the_main_comparison_is_valid_and_fair():
-    """Every cell can be built; within a task all variants have one budget and one evaluation."""
-    main = load_grid(str(Path(__file__).parents[2] / "recipes" / "comparisons" / "main.yaml"))
-    check_cells(main)
+    """Within a task all variants have one budget and one evaluation."""
+    main = load_grid(str(COMPARISONS / "main.yaml"))
     assert len(main.tasks) >= 9 and len(main.variants) >= 10
     keys = ("n_min", "n_max", "steps", "batch_size", "hidden_size", "num_hidden_layers", "learning_rate")
     keys += ("eval_lengths", "eval_examples", "eval_seed", "task_options", "intermediate_size")

@@ -23,6 +23,8 @@ from hf_lengthgen.tasks.copy import Copy
 
 from .ragged import RaggedEcho
 
+LATIN = "".join(map(chr, range(0xAE, 0x100))) + "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) != "=")
+
 
 def drawn(task, scales, count, order=None):
     """`count` rows of each scale, in this order."""
@@ -37,6 +39,7 @@ def drawn(task, scales, count, order=None):
     [
         (get_task("addition", widths="unequal"), [(3, 9), (1, 1), (8, 2)]),
         (RaggedEcho(), [1, 4, 9]),
+        (get_task("unique_copy", symbols=LATIN), [1, 50, 150]),
     ],
 )
 def test_the_table_holds_the_rows(task, scales):

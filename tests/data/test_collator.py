@@ -45,7 +45,7 @@ def test_an_empty_answer_is_an_eos():
         ([{"prompt": "a=", "answer": "a"}], "'scale_hint' is missing.*remove_unused_columns=False"),
         ([{"prompt": "ac=", "answer": "a", "scale_hint": 1}], "'ac=a' has characters 'c'; allowed: 'ab='"),
         ([{"prompt": "a=", "answer": "x", "scale_hint": 1}], "'a=x' has characters 'x'"),
-        ([{"prompt": "a\u00fc=", "answer": "a", "scale_hint": 1}], "non-ASCII character '\u00fc'"),
+        ([{"prompt": "a\u0416=", "answer": "a", "scale_hint": 1}], "the character '\u0416', which is not in Latin-1"),
         (
             [{"prompt": "a=", "answer": "a", "scale_hint": h} for h in ([1], [1, 2])],
             "equally many scale hints",

@@ -91,7 +91,7 @@ def test_foreign_characters_are_named():
         ("", "non-empty|a task or a string"),
         (None, "a task or a string"),
         ("abca", "repeats 'a'"),
-        ("a\u00fc", "ASCII"),
+        ("a\u0416", "Latin-1"),
         ("a\0", "NUL"),
     ],
 )

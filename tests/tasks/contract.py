@@ -87,7 +87,7 @@ class TaskContract:
         prompt_length, answer_length = task.lengths(scale)
         rng = np.random.default_rng([seed, *task.expand(scale)])
         piece = max(1, _CELLS // (prompt_length + answer_length))
-        allowed = task.vocabulary.encode()
+        allowed = task.vocabulary.encode("latin-1")
         for start in range(0, rows, piece):
             samples = task.sample(scale, min(piece, rows - start), rng)
             assert samples.prompts.dtype == samples.answers.dtype == np.uint8

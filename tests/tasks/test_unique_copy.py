@@ -21,6 +21,12 @@ class TestUniqueCopy(TaskContract):
         for n, rows in ((2, 1000), (7, 1000), (20, 1000), (100, 1000), (1000, 200), (4324, 2)):
             self.check_rows(self.task(window=2, hard=0.5), n, rows)
 
+    def test_an_alphabet_beyond_ascii(self):
+        symbols = "".join(map(chr, range(0xC0, 0x100))) + "abc"
+        task = self.task(symbols=symbols)
+        self.check_rows(task, 67, 1000)
+        assert set("".join(task.sample(67, 1, np.random.default_rng(0)).answer_strings())) == set(symbols)
+
     def test_too_long_strings_are_refused(self):
         with pytest.raises(
             ValueError, match="n = 94 is too long .* n <= 93, unless there are more symbols or window=2"

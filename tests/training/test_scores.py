@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from hf_lengthgen.tasks import get_task
 from hf_lengthgen.training import scores
 from hf_lengthgen.training.build import build_task
 from hf_lengthgen.training.loop import train
+from hf_lengthgen.training.run import run
 
 from .tiny import tiny
 
@@ -51,6 +53,24 @@ def test_the_plan_expands_scales_and_refuses_misfits():
     assert [scale for _, scale, _ in scores.planned(config, task)] == [(3, 4), (9, 9)]
     with pytest.raises(ValueError, match="3"):
         scores.planned(tiny(eval_lengths=["3x4"]), get_task("copy"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "long"),
+    [
+        ({"eval_lengths": [3, 94]}, 94),
+        ({"eval_lengths": [3], "long_lengths": [95]}, 95),
+        ({"eval_lengths": [3], "validate_lengths": [96]}, 96),
+        ({"eval_lengths": [3], "n_max": 97}, 97),
+    ],
+)
+def test_scales_of_which_there_is_no_row_are_found_before_training(changes, long, tmp_path):
+    config = tiny(**{"task": "unique_copy", "long_lengths": [], "validate_lengths": []} | changes)
+    with pytest.raises(ValueError, match=f"n = {long} is too long .* n <= 93"):
+        scores.check_scales(config, build_task(config))
+    with pytest.raises(ValueError, match=f"n = {long} is too long"):
+        run(dataclasses.replace(config, output_dir=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_lies_beyond_a_zero():
