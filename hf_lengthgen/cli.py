@@ -81,7 +81,7 @@ def _parser() -> _Parser:
     evaluate = commands.add_parser(
         "evaluate",
         help="exact match of a trained model at given lengths",
-        description="Exact match of a trained model at given lengths, with 95%% intervals.",
+        description="Exact match of a trained model at given lengths, with 95% intervals.",
         epilog="Options of the task: --task_options.NAME VALUE",
     )
     evaluate.add_argument("model", help="folder of a model (output_dir/model, or output_dir), or its name on the Hub")

@@ -120,7 +120,7 @@ def listing(grid: Any, layout: Any, jobs: int | None) -> str:
     Raises:
         ValueError: a damaged result file.
     """
-    from .devices import usable_cores
+    from .devices import slots, visible_devices
     from .estimate import Estimate, duration, wall_seconds
     from .layout import changed_setting
 
@@ -145,10 +145,10 @@ def listing(grid: Any, layout: Any, jobs: int | None) -> str:
         lines.append("  " + ", ".join(counts))
     left = [cell for cell in grid.cells if cell not in finished]
     total = estimate.total(left)
-    slots = jobs or usable_cores()
+    at_once = len(slots(jobs, visible_devices()))
     lines.append(
         f"{len(grid.cells)} cells, {len(finished)} finished, {len(left)} left: about {duration(total)} of one core, "
-        f"{duration(total / slots)} with {slots} at a time."
+        f"{duration(total / at_once)} with {at_once} at a time."
     )
     if stale:
         have, them = ("has a result that was", "it") if stale == 1 else ("have results that were", "them")

@@ -26,7 +26,6 @@ def heat_map(outcomes: Outcomes) -> Any:
     from matplotlib.figure import Figure
 
     tasks, variants = outcomes.grid.tasks, outcomes.grid.variants
-    labels = {pair.variant: pair.label for pair in reversed(outcomes.pairs.values())}
     largest = max(max(scale) for task in tasks for scale in outcomes.scales(task))
     trained = min(cell.config.n_max for cell in outcomes.grid.cells)
     norm = LogNorm(vmin=min(trained, largest / 2) / 2, vmax=largest)
@@ -47,7 +46,9 @@ def heat_map(outcomes: Outcomes) -> Any:
             axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=9, color=ink)
     axes.set_xlim(0, len(variants))
     axes.set_ylim(len(tasks), 0)
-    axes.set_xticks([c + 0.5 for c in range(len(variants))], [labels[v] for v in variants], rotation=40, ha="right")
+    axes.set_xticks(
+        [c + 0.5 for c in range(len(variants))], [outcomes.labels[v] for v in variants], rotation=40, ha="right"
+    )
     axes.set_yticks([r + 0.5 for r in range(len(tasks))], tasks)
     axes.tick_params(length=0, labelsize=9)
     for line in range(1, len(variants)):

@@ -31,22 +31,37 @@ class CellBusy(Exception):
     """Another process is at work on the cell."""
 
 
-class Job:
-    """A started cell. `CellBusy` on construction if another process, of whatever comparison, has it.
+def claim(cell: Cell, layout: Layout) -> IO:
+    """The cell's log, opened and locked: until it is closed nobody else, of whatever comparison, works on the cell.
 
-    `device`: a GPU as CUDA_VISIBLE_DEVICES names it; None leaves the choice to the run.
+    Raises:
+        CellBusy: another process has it.
+    """
+    path = layout.work(cell, ".log")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = open(path, "ab")  # noqa: SIM115
+    try:
+        _lock(log)
+    except BaseException:
+        log.close()
+        raise
+    return log
+
+
+class Job:
+    """A started cell.
+
+    log: what `claim` returned; closed by `collect`, `release` or an error. The run inherits it, so that the cell stays
+        claimed for as long as either process lives.
+    device: a GPU as CUDA_VISIBLE_DEVICES names it; None leaves the choice to the run.
     """
 
-    def __init__(self, cell: Cell, layout: Layout, device: str | None = None) -> None:
-        self.cell, self.layout = cell, layout
-        self.commit = source_commit()
-        folder = layout.work(cell)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, cell: Cell, layout: Layout, log: IO, device: str | None = None) -> None:
+        self.cell, self.layout, self._claim = cell, layout, log
         self.log = layout.work(cell, ".log")
-        log = open(self.log, "ab")  # noqa: SIM115
         try:
-            # The lock belongs to the open file, which the run inherits: it lasts as long as either of us lives.
-            _lock(log)
+            self.commit = source_commit()
+            folder = layout.work(cell)
             config = dataclasses.replace(cell.config, output_dir=str(folder))
             write_text(layout.work(cell, ".yaml"), yaml.safe_dump(config.to_dict(), sort_keys=False))
             self.began = time.monotonic()
@@ -58,8 +73,9 @@ class Job:
                 env=_environment(device),
                 start_new_session=True,  # Ctrl-C reaches us alone, and we tell the run
             )
-        finally:
+        except BaseException:
             log.close()
+            raise
 
     def poll(self) -> int | None:
         """The exit code, None while it runs."""
@@ -74,6 +90,10 @@ class Job:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
+
+    def release(self) -> None:
+        """Let others have the cell; call it once what the run has left is in order."""
+        self._claim.close()
 
     def spent(self) -> float:
         """Seconds spent on the cell up to now, earlier attempts included; call it once the process has ended."""
@@ -109,6 +129,8 @@ class Job:
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         else:
             remove_folder(folder)
+        self.layout.work(self.cell, ".seconds").unlink(missing_ok=True)
+        self.release()
         return result
 
     def last_line(self) -> str:
@@ -118,10 +140,7 @@ class Job:
 
 def discard(cell: Cell, layout: Layout) -> None:
     """Forget a cell: its result and what its run has left, all but the log. `CellBusy` if another process has it."""
-    log = layout.work(cell, ".log")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "ab") as file:
-        _lock(file)  # the log stays, since a new one would be a second lock
+    with claim(cell, layout):  # the log stays, since a new one would be a second lock
         layout.result(cell).unlink(missing_ok=True)
         remove_folder(layout.work(cell))
         for ending in (".yaml", ".seconds"):

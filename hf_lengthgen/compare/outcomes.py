@@ -101,6 +101,11 @@ class Outcomes:
         found = {(p.task, p.variant, result.seed) for p in self.pairs.values() for result in p.results}
         return [cell for cell in self.grid.cells if (cell.task, cell.variant, cell.seed) not in found]
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """variant -> what tables and figures call it."""
+        return {pair.variant: pair.label for pair in self.pairs.values()}
+
     def of_task(self, task: str) -> list[Pair]:
         return [pair for (own, _), pair in self.pairs.items() if own == task]
 

@@ -14,7 +14,7 @@ from ..evaluation.scale import percent, scale_text
 from ..training.signals import StopRequest
 from .estimate import Estimate, duration, wall_seconds
 from .grid import Cell
-from .job import CellBusy, Job, discard
+from .job import CellBusy, Job, claim, discard
 from .layout import Layout, changed_setting
 
 _POLL_SECONDS = 0.2
@@ -150,21 +150,26 @@ class _Run:
         """Start the first waiting cell that nobody else is at work on, or has finished in the meantime."""
         while self.waiting and index not in self.working:
             cell = self.waiting.pop(0)
-            result = self.layout.finished(cell)
-            if result is not None:
-                self.outcome.finished[cell] = result
-                continue
             try:
-                self.working[index] = Job(cell, self.layout, device)
+                log = claim(cell, self.layout)
             except CellBusy:
                 self.outcome.busy.append(cell)
                 self.say(f"{cell}: another process is at work on it, passed over.")
+                continue
+            # Asked only now: whoever had the cell before has filed its result before letting it go.
+            result = self.layout.finished(cell)
+            if result is not None:
+                log.close()
+                self.outcome.finished[cell] = result
+            else:
+                self.working[index] = Job(cell, self.layout, log, device)
 
     def file(self, job: Job) -> None:
         """File what an ended run has left, and say how it went."""
         cell = job.cell
         if job.poll() != 0:
             job.spent()
+            job.release()
             self.outcome.failed[cell] = job.last_line()
             self.say(f"{cell}: failed, see {job.log}: {self.outcome.failed[cell]}")
             return
@@ -195,3 +200,4 @@ def _stop_all(jobs: list[Job]) -> None:
             if job.poll() is None:
                 job.kill()
             job.spent()
+            job.release()

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..evaluation.curves import point_at
+from ..evaluation.labels import with_knowledge
 from ..evaluation.markdown import markdown
 from ..evaluation.report import curves_table
-from ..evaluation.result import FAIRNESS
+from ..evaluation.result import FAIRNESS, Result
 from ..evaluation.scale import percent, scale_text
 from ..evaluation.statistics import THRESHOLDS, bootstrap
 from .estimate import duration, wall_seconds
@@ -32,7 +33,7 @@ def reach_table(outcomes: Outcomes) -> str:
 
 def headline_table(outcomes: Outcomes) -> str:
     """Effective length: variants down, farthest sum of reaches first, tasks across; then what the numbers are."""
-    labels, tasks = _labels(outcomes), outcomes.grid.tasks
+    labels, tasks = outcomes.labels, outcomes.grid.tasks
 
     def total(variant: str) -> int:
         pairs = (outcomes.pairs.get((task, variant)) for task in tasks)
@@ -96,16 +97,25 @@ def fairness_table(outcomes: Outcomes) -> str:
     for field in FAIRNESS:
         holders: dict[str, list[str]] = {}
         for pair in outcomes.pairs.values():
-            for result in pair.results[:1]:
-                value = result.fairness[field]
-                if field == "seeds":
-                    value = f"{len(pair.cells)} runs a pair, all finished ones counted"
-                name = pair.task if field == "format" else pair.label
-                if name not in holders.setdefault(value, []):
-                    holders[value].append(name)
+            name = pair.task if field == "format" else pair.label
+            for result in pair.results:
+                names = holders.setdefault(_fairness(field, result, pair), [])
+                if name not in names:
+                    names.append(name)
         for value, names in holders.items():
             rows.append((field.replace("_", " "), value, "all" if len(holders) == 1 else ", ".join(names)))
     return markdown(["", "value", "of"], rows, left=3)
+
+
+def _fairness(field: str, result: Result, pair: Pair) -> str:
+    value = result.fairness[field]
+    if field == "seeds":
+        return f"{len(pair.cells)} runs a pair, all finished ones counted"
+    if field == "checkpoint":
+        return value.partition(" (")[0]  # in parentheses: where the run's own best validation was
+    if field == "extra_knowledge":
+        return with_knowledge(value, result.position_embedding)  # older runs told of the hint alone
+    return value
 
 
 def versions_table(outcomes: Outcomes) -> str:
@@ -223,19 +233,12 @@ def summary_csv(outcomes: Outcomes) -> str:
 
 
 def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> str:
-    labels, variants = _labels(outcomes), outcomes.grid.variants
+    labels, variants = outcomes.labels, outcomes.grid.variants
     rows = []
     for task in outcomes.grid.tasks:
         pairs = [outcomes.pairs.get((task, variant)) for variant in variants]
         rows.append((task, *(NONE if pair is None else text(pair) for pair in pairs)))
     return markdown(["task", *(labels[variant] for variant in variants)], rows)
-
-
-def _labels(outcomes: Outcomes) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for pair in outcomes.pairs.values():
-        labels.setdefault(pair.variant, pair.label)
-    return labels
 
 
 def _seeds(pair: Pair) -> str:

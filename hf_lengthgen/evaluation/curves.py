@@ -95,13 +95,15 @@ def make_curves(results: Iterable[Result]) -> list[Curve]:
         _check(group)
     curves = []
     for group in groups.values():
-        rivals = [other[0] for other in groups.values() if _variant(other[0]) == _variant(group[0])]
-        options = _telling_options(group[0], rivals)
         first = group[0]
+        rivals = [other[0] for other in groups.values() if _variant(other[0]) == _variant(first)]
+        options = _telling_options(first, rivals)
+        cut = [variant_name(r.position_embedding, r.scale_hint, _telling_options(r, rivals)) for r in rivals]
+        whole = len(set(cut)) < len(cut)
         curves.append(
             Curve(
-                label=variant_name(first.position_embedding, first.scale_hint, options),
-                family=variant_name(first.position_embedding, "none", options),
+                label=variant_name(first.position_embedding, first.scale_hint, options, whole=whole),
+                family=variant_name(first.position_embedding, "none", options, whole=whole),
                 results=tuple(sorted(group, key=lambda result: result.seed)),
                 points=_points(group),
             )

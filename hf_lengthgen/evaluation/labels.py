@@ -30,6 +30,12 @@ NAMES = {
     "forgetting": "forgetting attention",
     "path": "PaTH",
 }
+# What an embedding is told about the task beyond the tokens, by construction.
+KNOWLEDGE = {
+    "abacus": "which tokens are digits",
+    "coupling": "how the answer lines up with the prompt",
+    "ipe": "the relations that solve the task",
+}
 HINTS = {"none": "", "prompt": " + hint", "input": " + given hint"}
 
 
@@ -38,13 +44,24 @@ def embedding_name(name: str) -> str:
     return NAMES.get(name, name)
 
 
-def variant_name(position_embedding: str, scale_hint: str, options: dict[str, Any] | None = None) -> str:
+def with_knowledge(extra: str, position_embedding: str) -> str:
+    """`extra`, what a run was told ("none" or "a; b"), and what its embedding is told (`KNOWLEDGE`), once."""
+    known = KNOWLEDGE.get(position_embedding)
+    if known is None or known in extra.split("; "):
+        return extra
+    return known if extra == "none" else f"{extra}; {known}"
+
+
+def variant_name(
+    position_embedding: str, scale_hint: str, options: dict[str, Any] | None = None, *, whole: bool = False
+) -> str:
     """ "LBPE + hint", "RoPE", "LBPE (window 3) + hint": embedding, the given options, and whether it knows
     the scale.
 
-    "+ hint": the Scale Hint is read off the prompt; "+ given hint": it is an input beside the prompt.
+    "+ hint": the Scale Hint is read off the prompt; "+ given hint": it is an input beside the prompt. Long values
+    are cut, unless `whole`.
     """
-    chosen = ", ".join(f"{key} {_short(value)}" for key, value in (options or {}).items())
+    chosen = ", ".join(f"{key} {value if whole else _short(value)}" for key, value in (options or {}).items())
     return embedding_name(position_embedding) + (f" ({chosen})" if chosen else "") + HINTS.get(scale_hint, "")
 
 

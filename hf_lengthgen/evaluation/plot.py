@@ -38,18 +38,17 @@ def plot_curves(
         ValueError: what these two refuse.
     """
     check_format(path)  # before anything is drawn
-    results = list(results)
-    curves = results if all(isinstance(result, Curve) for result in results) else make_curves(results)
+    curves = _curves_of(results)
     grid = curve_grid(curves[0]) if len(curves) == 1 else None
     if grid is not None:
         first = curves[0].first
         default = f"{first.task}, {curves[0].label}: exact match in %, trained on n = {first.n_min}–{first.n_max}"
         return save_figure(grid_figure(grid, first.n_max, default if title is None else title), path)
-    return save_figure(curves_figure(results, title, threshold), path)
+    return save_figure(curves_figure(curves, title, threshold), path)
 
 
 def save_figure(figure: Any, path: str | os.PathLike) -> Path:
-    """Write a matplotlib Figure to `path` (.svg or .png, below 200 kB), whole or not at all.
+    """Write a matplotlib Figure to `path` (.svg or .png), whole or not at all.
 
     The same figure gives the same bytes. Folders are made as needed.
 
@@ -103,9 +102,7 @@ def curves_figure(results: Iterable[Result | Curve], title: str | None = None, t
         ValueError: no results, none with a tested length, several tasks or training ranges, or what
             `make_curves` refuses.
     """
-    results = list(results)
-    given = [curve for curve in results if isinstance(curve, Curve)]
-    curves = [curve for curve in (given or make_curves(results)) if curve.points]
+    curves = [curve for curve in _curves_of(results) if curve.points]
     if not curves:
         raise ValueError("there is nothing to draw: no result has a tested length.")
     for key, what in ((("task",), "tasks"), (("n_min", "n_max"), "training lengths")):
@@ -118,6 +115,14 @@ def curves_figure(results: Iterable[Result | Curve], title: str | None = None, t
 
     with rc_context({"font.size": 10, "axes.labelsize": 10.5}):
         return _draw(curves, title, threshold)
+
+
+def _curves_of(results: Iterable[Result | Curve]) -> list[Curve]:
+    """The curves that are given, then those of the results; ValueError where there is neither."""
+    results = list(results)
+    given = [curve for curve in results if isinstance(curve, Curve)]
+    rest = [result for result in results if not isinstance(result, Curve)]
+    return given + (make_curves(rest) if rest or not given else [])
 
 
 def drawn_points(curve: Curve) -> list[Point]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..evaluation.labels import with_knowledge
 from .arguments import TrainingConfig
 from .environment import hardware, peak_memory_mb, versions
 from .mixture import told
@@ -58,7 +59,7 @@ def build_result(
             "metric": "exact match of the whole answer, end token included, greedy",
             "seeds": f"one run, seed {config.seed}; comparisons take the mean over all seeds",
             "checkpoint": checkpoint_text(history),
-            "extra_knowledge": extra,
+            "extra_knowledge": with_knowledge(extra, config.position_embedding),
         },
         lengths=lengths,
         relations=model.relations() or None,

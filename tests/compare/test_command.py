@@ -75,6 +75,12 @@ def test_list_says_what_is_left_and_runs_nothing(path, tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_list_reckons_with_one_cell_per_gpu(path, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6")
+    call(path, *places(tmp_path), "--list")
+    assert "with 7 at a time" in capsys.readouterr().out
+
+
 def test_the_list_does_not_count_what_was_made_under_other_settings(path, tmp_path, capsys):
     one, two, *_ = grid().cells
     file_result(one, layout(tmp_path), 8)

@@ -1,10 +1,12 @@
 import csv
+import dataclasses
 import io
 
 import pytest
 
 from hf_lengthgen.compare import tables
 from hf_lengthgen.compare.outcomes import gather
+from hf_lengthgen.evaluation.result import Result
 
 from .grids import file_result, grid, layout
 
@@ -96,10 +98,37 @@ def test_what_is_missing_is_counted(outcomes, tmp_path):
     assert tables.missing_text(gather(done, where)) == "Nothing: all 2 cells are finished."
 
 
+def test_fairness_asks_every_seed_and_names_what_an_embedding_is_told(tmp_path):
+    variants = [
+        {"name": "abacus", "max_position_embeddings": 32, "scale_hint": "none"},
+        {"name": "ipe", "position_options": {"relations": "ideal"}, "scale_hint": "prompt"},
+    ]
+    some, where = grid(tasks=[{"name": "addition"}], variants=variants), layout(tmp_path)
+    for cell in some.cells:
+        file_result(cell, where, 8)
+    odd = where.result(some.cells[-1])
+    told = Result.load(odd).fairness | {
+        "metric": "another",
+        "checkpoint": "last (the best validation was at step 5)",
+        "extra_knowledge": "the scale n, read off the prompt",
+    }
+    dataclasses.replace(Result.load(odd), fairness=told).save(odd)
+    rows = cells(tables.fairness_table(gather(some, where)))
+    assert {"": "checkpoint", "value": "last", "of": "all"} in rows
+    assert {"": "metric", "value": "another", "of": "IPE (oracle) + hint"} in rows
+    knowledge = {row["value"]: row["of"] for row in rows if row[""] == "extra knowledge"}
+    assert knowledge == {
+        "which tokens are digits": "Abacus",
+        "the relations that solve the task": "IPE (oracle) + hint",  # seed 0: a hint was not recorded
+        "the scale n, read off the prompt; the relations that solve the task": "IPE (oracle) + hint",
+    }
+
+
 def test_fairness_versions_and_cost(outcomes):
     rows = cells(tables.fairness_table(outcomes))
     assert {row[""] for row in rows} == {"format", "metric", "seeds", "checkpoint", "extra knowledge"}
     assert {"": "checkpoint", "value": "last", "of": "all"} in rows
+    assert {"": "extra knowledge", "value": "none", "of": "all"} in rows
     assert {"": "seeds", "value": "2 runs a pair, all finished ones counted", "of": "all"} in rows
     found = {row[""]: row["value"] for row in cells(tables.versions_table(outcomes))}
     assert found["commit"] == "unknown" and found["torch"] == "2.13.0" and found["device"] == "cpu"

@@ -94,6 +94,17 @@ def test_labels_tell_hint_and_only_the_options_that_differ():
     }
 
 
+def test_labels_are_cut_only_where_they_still_differ():
+    def labels(*relations):
+        runs = [make_result("ipe", position_options={"relations": list(own)}) for own in relations]
+        return {curve.label for curve in make_curves(runs)}
+
+    long = "i - j = n", "i - j = 2n + 1"
+    assert all("..." in label for label in labels(long, ("i - j = 0",) + long))
+    told = labels((*long, "i - j = 0"), (*long, "i - j = 1"))
+    assert len(told) == 2 and not any("..." in label for label in told)
+
+
 @pytest.mark.parametrize(
     "results, message",
     [

@@ -1,4 +1,11 @@
-from hf_lengthgen.evaluation.labels import NAMES, variant_name
+from hf_lengthgen.evaluation.labels import NAMES, variant_name, with_knowledge
+
+
+def test_what_an_embedding_is_told_is_named_once():
+    assert with_knowledge("none", "rope") == "none"
+    assert with_knowledge("none", "coupling") == "how the answer lines up with the prompt"
+    both = with_knowledge("the scale n", "ipe")
+    assert both == "the scale n; the relations that solve the task" == with_knowledge(both, "ipe")
 
 
 def test_every_published_name_has_a_label_of_its_own():

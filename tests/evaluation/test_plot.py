@@ -70,6 +70,13 @@ def test_a_curve_is_the_mean_with_a_band():
     assert not curves_figure(runs[:1]).axes[0].collections
 
 
+def test_curves_and_results_can_be_mixed(tmp_path):
+    (curve,) = make_curves([make_result("rope", [(10, 100), (20, 40)])])
+    mixed = [curve, make_result("alibi", [(10, 100), (20, 80)])]
+    assert len(lines_of(curves_figure(mixed))) == 2
+    assert plot_curves(mixed, tmp_path / "mixed.svg").stat().st_size > 0
+
+
 def test_axes_show_tested_lengths_training_range_and_percent():
     figure = curves_figure([make_result("rope", [(5, 100), (20, 90), (100, 50)])])
     axes = figure.axes[0]
