@@ -156,7 +156,8 @@ def _caption(curves: Sequence[Curve], columns: list[tuple[int, ...]], threshold:
     ranges = sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
     trained = " or ".join(f"{low}..{high}" for low, high in ranges)
     several = _several(curves)
-    shown = [point for curve in curves for point in curve.points if point.n in columns and point.modes]
+    cells = [{point.n: point for point in curve.points}.get(column) for curve in curves for column in columns]
+    shown = [point for point in cells if point is not None and point.modes]
     spread = f", mean over seeds {SPREADS[kind]}" if several else ""
     solved = f"every tested length has at least {100 * threshold:g}%"
     if several:
@@ -168,4 +169,8 @@ def _caption(curves: Sequence[Curve], columns: list[tuple[int, ...]], threshold:
     ]
     if any(point.stopped for point in shown):
         parts.append("*: a seed that had solved nothing at a shorter length was not tested here and counts as 0.")
+    if len(shown) < len(cells):
+        parts.append("–: no seed was tested here; one that had solved nothing at a shorter length counts as 0.")
+    if any(point.missing for point in shown):
+        parts.append("[1 of 2]: the seeds tested here, of those there are.")
     return " ".join(parts)

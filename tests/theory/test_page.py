@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hf_lengthgen.compare.grid import load_grid
 from hf_lengthgen.tasks import get_task, list_tasks
 from hf_lengthgen.theory.discovery import discover
 
@@ -28,6 +30,18 @@ def test_links_lead_somewhere():
 def test_every_task_is_spoken_of():
     missing = [name for name in list_tasks() if not re.search(rf"\b{name}\b", PAGE)]
     assert not missing or all(get_task(name).__module__.startswith("tests") for name in missing)
+
+
+def test_chance_on_the_negative_control():
+    """How often `0` is right, on the examples of the comparison."""
+    low, high = map(int, re.search(r"answering `0` always gives, (\d+) to (\d+)%", PAGE).groups())
+    config = load_grid(str(ROOT / "recipes" / "comparisons" / "main.yaml")).choose(["parity_no_cot"]).cells[0].config
+    task = get_task(config.task, **config.task_options)
+    shares = []
+    for n in config.eval_lengths:
+        rows = task.sample(n, config.eval_examples, np.random.default_rng([config.eval_seed, n]))
+        shares.append(100 * np.mean([answer == "0" for answer in rows.answer_strings()]))
+    assert (round(min(shares)), round(max(shares))) == (low, high)
 
 
 @pytest.mark.parametrize("row", TABLE[::4], ids=lambda row: row[0])
