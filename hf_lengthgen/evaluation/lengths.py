@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from .answers import answer_scores
 from .batching import default_batch_size
+from .hard import HARD, with_hard
 from .length_result import MODES, LengthResult
 from .metrics import (
     IGNORE,
@@ -39,7 +40,7 @@ def evaluate_lengths(
     mode: str = "generate",
     batch_size: int | None = None,
     seed: int = 1234,
-    hard: float | None = 0.25,
+    hard: float | None = HARD,
     progress: bool | Callable[[LengthResult], None] | None = None,
     stop_at_zero: bool = False,
     details: bool = False,
@@ -75,7 +76,8 @@ def evaluate_lengths(
 
     Raises:
         ValueError: an empty list of lengths, a length that is repeated or not made of integers >= 1, examples
-            or batch_size below 1, an unknown mode, a negative seed, details of a mode that writes no answers.
+            or batch_size below 1, a length that the task has no rows of, an unknown mode, a negative seed, details of a
+            mode that writes no answers.
     """
     scales = _scales(task, lengths)
     for key, value, least in (("examples", examples, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
@@ -86,8 +88,9 @@ def evaluate_lengths(
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}.")
     if details and mode != "generate":
         raise ValueError(f"details are of answers as the model writes them: they go with mode generate, not {mode}.")
-    if hard is not None and hard != task.options.get("hard", hard):
-        task = type(task)(**{**task.options, "hard": hard})
+    task = with_hard(task, hard)
+    for scale in scales:  # one that the task has no rows of is found before the work on the others
+        task.sample(scale, 1, np.random.default_rng(seed))
 
     results: list[LengthResult] = []
     bar = tqdm(total=examples * len(scales), unit="example", disable=progress is not True)

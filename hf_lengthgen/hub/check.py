@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.hard import with_hard
 from ..evaluation.result import Result
 from ..evaluation.scale import scale_text
+from ..training.arguments import TrainingConfig
 from .verification import verify_folder
 
 BATCH = 256
@@ -66,7 +68,10 @@ def check(folder: str | Path) -> Checked:
         _run(job)
         return Checked([], 0, 0, 0, why)
     score, task = chosen
-    samples = task.sample(tuple(score.n), score.examples, np.random.default_rng([_seed(folder), *score.n]))
+    # Drawn as `evaluate_lengths` draws them.
+    config = _evaluated(folder)
+    rng = np.random.default_rng([config.eval_seed, *score.n])
+    samples = with_hard(task, config.eval_hard).sample(tuple(score.n), score.examples, rng)
     job |= {"prompts": samples.prompt_strings(), "answers": samples.answer_strings()}
     if result.scale_hint == "input":
         job["hints"] = samples.scales.tolist()
@@ -88,9 +93,6 @@ def _choose(result: Result) -> tuple[tuple[Any, Any] | None, str]:
         task = get_task(result.task, **result.task_options)
     except ValueError as problem:
         return None, f"its exact match was not reproduced, for the task is not known here ({problem})"
-    # Examples are drawn as `evaluate_lengths` draws them, with its share of hard cases.
-    if "hard" in task.options and task.options["hard"] != 0.25:
-        task = type(task)(**{**task.options, "hard": 0.25})
     scores = [score for score in result.lengths if score.mode == "generate"]
     if not scores:
         return None, "its exact match was not reproduced, for none was measured by generation"
@@ -101,12 +103,14 @@ def _choose(result: Result) -> tuple[tuple[Any, Any] | None, str]:
     return (min(scores, key=lambda score: costs[tuple(score.n)]), task), ""
 
 
-def _seed(folder: Path) -> int:
-    """Of the examples of the evaluation, which training.json records."""
+def _evaluated(folder: Path) -> TrainingConfig:
+    """The settings of the evaluation as training.json records them; where it cannot be read, the defaults."""
+    from ..training.saving import read_training
+
     try:
-        return int(json.loads((folder / "training.json").read_text(encoding="utf-8"))["config"]["eval_seed"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 1234  # the default of `evaluate_lengths`
+        return read_training(folder)[0]
+    except (OSError, ValueError):
+        return TrainingConfig()
 
 
 def _run(job: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ..evaluation.hard import HARD
 from .mixture import read_tasks
 from .values import convert, is_mapping, parse_yaml
 
@@ -88,6 +89,7 @@ class TrainingConfig:
     long_examples: int = _setting(16, "examples per length in teacher-forced evaluation")
     stop_at_zero: bool = _setting(True, "skip scales beyond one at which no example was right")
     eval_seed: int = _setting(1234, "seed of the evaluation examples")
+    eval_hard: float | None = _setting(HARD, "share of hard cases among them; null: the task's own share")
     # watching and saving
     validate_every: int = _setting(250, "steps between quick teacher-forced validations; 0: never")
     validate_lengths: list = _setting([12, 25, 50, 100], "scales of the quick validation")
@@ -163,6 +165,7 @@ class TrainingConfig:
             raise ValueError(f"{given[0]} is for fresh rows; dataset {self.dataset!r} has its own lengths.")
         if self.early_stopping and not (self.validate_every and self.validate_lengths):
             raise ValueError("early_stopping needs validations: set validate_every and validate_lengths.")
+        self._require("eval_hard", self.eval_hard is None or 0 <= self.eval_hard <= 1, "from 0 to 1, or null")
         self._check_mixture()
         for key in ("eval_lengths", "long_lengths", "validate_lengths"):
             good = all(all(n >= 1 for n in (s if isinstance(s, tuple) else (s,))) for s in getattr(self, key))

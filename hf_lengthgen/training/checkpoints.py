@@ -35,6 +35,7 @@ FREE = frozenset(
         "long_examples",
         "stop_at_zero",
         "eval_seed",
+        "eval_hard",
         "validate_every",
         "validate_lengths",
         "save_every",

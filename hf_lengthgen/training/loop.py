@@ -289,6 +289,7 @@ class _Loop:
                 examples=16,
                 mode="teacher",
                 seed=self.config.eval_seed,
+                hard=self.config.eval_hard,
                 stop_at_zero=True,
             )
             scale = [r.n if len(r.n) > 1 else r.n[0] for r in results]

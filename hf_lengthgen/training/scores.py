@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .. import files
+from ..evaluation.hard import HARD
 from .arguments import TrainingConfig
 from .build import keyed_seed, own_generator
 
@@ -79,7 +80,7 @@ def evaluate_all(
     from ..evaluation.lengths import evaluate_lengths
 
     plan = planned(config, task)
-    origin = {"model": digest, "eval_seed": config.eval_seed}
+    origin = {"model": digest, "eval_seed": config.eval_seed, "eval_hard": config.eval_hard}
     kept = _read(path, origin)
     results: list = []
     for mode, scale, examples in plan:
@@ -94,7 +95,16 @@ def evaluate_all(
             # An embedding with random positions draws the same ones however often the run was cut.
             with own_generator(model.device):
                 torch.manual_seed(keyed_seed(config.eval_seed, mode, scale))
-                (known,) = evaluate_lengths(model, tokenizer, task, [scale], examples, mode=mode, seed=config.eval_seed)
+                (known,) = evaluate_lengths(
+                    model,
+                    tokenizer,
+                    task,
+                    [scale],
+                    examples,
+                    mode=mode,
+                    seed=config.eval_seed,
+                    hard=config.eval_hard,
+                )
             kept.append(known)
             files.write_json(path, origin | {"lengths": [asdict(result) for result in kept]})
             report(known)
@@ -106,7 +116,8 @@ def _read(path: Path, origin: dict[str, Any]) -> list:
     from ..evaluation.length_result import LengthResult
 
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        # Files of runs that began before there was the setting do not tell it.
+        held = {"eval_hard": HARD} | json.loads(path.read_text(encoding="utf-8"))
         if any(held[key] != value for key, value in origin.items()):
             return []
         return [LengthResult(**item) for item in held["lengths"]]

@@ -341,6 +341,14 @@ def test_progress_is_told_length_by_length(capsys):
     assert "n = 20" in bar and "8/8" in bar
 
 
+def test_a_length_without_rows_is_found_before_the_others_are_evaluated():
+    task = get_task("unique_copy")
+    seen = []
+    with pytest.raises(ValueError, match="n = 94 is too long"):
+        evaluate_lengths(None, None, task, [3, 94], 4, progress=seen.append)
+    assert not seen
+
+
 def test_every_task_meets_the_same_share_of_hard_cases():
     """Models trained without hard cases are tested with them; `hard=None` keeps the task's own share."""
     plain, usual = get_task("copy", hard=0.0), get_task("copy")

@@ -97,7 +97,9 @@ def test_each_is_on_disk_before_the_next(trained, tmp_path):
     assert held == [1, 2]
 
 
-@pytest.mark.parametrize("change", [{"eval_seed": 5}, {"eval_examples": 5}, {"digest": "other weights"}])
+@pytest.mark.parametrize(
+    "change", [{"eval_seed": 5}, {"eval_hard": 0.5}, {"eval_examples": 5}, {"digest": "other weights"}]
+)
 def test_what_was_measured_otherwise_does_not_count(trained, tmp_path, asked, change):
     path = tmp_path / "lengths.json"
     evaluate(trained, path, tiny(), digest="weights")
@@ -106,8 +108,28 @@ def test_what_was_measured_otherwise_does_not_count(trained, tmp_path, asked, ch
     assert ("generate", (2,)) in asked[2:]
 
 
+def test_the_share_of_hard_cases_is_handed_on(trained, tmp_path, monkeypatch):
+    seen = []
+
+    def fake(model, tokenizer, task, lengths, examples, *, mode, seed, hard):
+        seen.append(hard)
+        return [LengthResult.of(list(lengths[0]), examples, 1, mode, 0.1)]
+
+    monkeypatch.setattr(lengths_module, "evaluate_lengths", fake)
+    for share in (0.0, None):
+        evaluate(trained, tmp_path / str(share), tiny(eval_hard=share, eval_lengths=[2], long_lengths=[]))
+    assert seen == [0.0, None]
+    old = tmp_path / "old"
+    evaluate(trained, old, tiny(eval_lengths=[2], long_lengths=[]))
+    kept = json.loads(old.read_text())
+    del kept["eval_hard"]
+    old.write_text(json.dumps(kept))
+    evaluate(trained, old, tiny(eval_lengths=[2], long_lengths=[]))
+    assert seen == [0.0, None, 0.25]  # a file from before the setting still counts
+
+
 def test_stop_at_zero_skips_the_longer_ones(trained, tmp_path, monkeypatch):
-    def fake(model, tokenizer, task, lengths, examples, *, mode, seed):
+    def fake(model, tokenizer, task, lengths, examples, *, mode, seed, hard):
         return [LengthResult.of(list(lengths[0]), examples, 0 if lengths[0][0] > 4 else 1, mode, 0.1)]
 
     monkeypatch.setattr(lengths_module, "evaluate_lengths", fake)
