@@ -83,6 +83,20 @@ def test_the_examples_are_those_of_the_evaluation(assembled, monkeypatch):
     assert asked == jobs[0]["prompts"]
 
 
+def test_the_share_of_hard_cases_is_the_one_of_the_evaluation(assembled, monkeypatch, tmp_path):
+    jobs = []
+    monkeypatch.setattr(module, "_run", lambda job: jobs.append(job) or {"right": [True] * len(job["prompts"])})
+    config = dataclasses.replace(module._evaluated(assembled), eval_hard=0.0)
+    monkeypatch.setattr(module, "_evaluated", lambda folder: config)
+    check(assembled)
+    plain = get_task("addition", hard=0.0).sample((24,), 64, np.random.default_rng([1234, 24]))
+    assert jobs[0]["prompts"] == plain.prompt_strings()
+
+
+def test_without_a_record_the_evaluation_had_the_default_settings(tmp_path):
+    assert module._evaluated(tmp_path).eval_seed == 1234 and module._evaluated(tmp_path).eval_hard == 0.25
+
+
 def test_the_longest_affordable_length_is_chosen():
     def chosen(*scores, **changes):
         found, why = module._choose(make_result(scores=list(scores), **changes))

@@ -195,6 +195,7 @@ def test_lengths_in_file_and_on_the_command_line(write):
             "mixed_precision must be one of no, bf16, fp16, got 'bf17'; did you mean 'bf",
         ),
         (["--early_stopping", "2", "--validate_every", "0"], "early_stopping needs validations"),
+        (["--eval_hard", "1.5"], "eval_hard must be from 0 to 1, or null"),
         (["--dataset", "rows", "--priming_share", "0.5"], "priming_share is for fresh rows"),
         (["--curriculum.x", "3"], "--curriculum, key 'x' must be a whole number"),
         (["--gradient_accumulation_steps", "0"], "gradient_accumulation_steps must be at least 1"),
