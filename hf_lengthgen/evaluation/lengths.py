@@ -151,7 +151,7 @@ def _evaluate_scale(
             exact = exact_match(written, target)
         else:
             predicted = _predict(model, batch)
-            exact, _, _ = teacher_forced(predicted, batch["labels"])
+            exact = teacher_forced(predicted, batch["labels"])
             written = align_left(np.where(batch["labels"][:, 1:] == IGNORE, IGNORE, predicted[:, :-1]))
         if details:
             texts += _texts(written, table, eos)

@@ -49,7 +49,7 @@ def exact_match(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     return equal.all(axis=1) & ~wanted[:, width:].any(axis=1)
 
 
-def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, int, int]:
+def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Score the predictions of one forward pass over prompt and answer.
 
     All answer tokens are right given the right tokens before them exactly when greedy decoding, which then
@@ -61,8 +61,7 @@ def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
         labels: int array (rows, length), the token *at* every position, `IGNORE` outside the answer.
 
     Returns:
-        exact: bool array (rows,), every supervised token predicted by the position before it.
-        right, total: how many supervised tokens were predicted, of how many.
+        bool array (rows,): every supervised token is predicted by the position before it.
     """
     predicted, labels = np.asarray(predicted), np.asarray(labels)
     if predicted.shape != labels.shape or labels.ndim != 2:
@@ -70,8 +69,8 @@ def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
             f"predictions and labels must be tables of one shape, got {predicted.shape} and {labels.shape}."
         )
     wanted = labels[:, 1:] != IGNORE
-    right = (predicted[:, :-1] == labels[:, 1:]) & wanted
-    return (right | ~wanted).all(axis=1), int(right.sum()), int(wanted.sum())
+    right = predicted[:, :-1] == labels[:, 1:]
+    return (right | ~wanted).all(axis=1)
 
 
 def right_tokens(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:

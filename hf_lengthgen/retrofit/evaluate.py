@@ -64,7 +64,7 @@ def _score(model: Any, codec: Any, samples: Any, mode: str, give_hint: bool) -> 
         first = int((rows["labels"] != -100).argmax(-1).min())
         labels = rows["labels"][:, first - 1 :]  # logits of the prompt would cost more than the model does
         predicted = model(**inputs, use_cache=False, logits_to_keep=labels.shape[1]).logits.argmax(-1).cpu().numpy()
-        return int(teacher_forced(predicted, labels)[0].sum())
+        return int(teacher_forced(predicted, labels).sum())
     written = model.generate(
         **inputs, max_new_tokens=target.shape[1], do_sample=False, eos_token_id=codec.eos, pad_token_id=codec.pad
     )
