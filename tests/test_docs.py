@@ -10,6 +10,7 @@ import pytest
 from hf_lengthgen import gallery
 from hf_lengthgen.cli import main
 from hf_lengthgen.data.load_dataset import load_dataset
+from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.tasks import get_task, list_tasks, registry
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,22 @@ def test_links_lead_somewhere(page):
         assert not heading or heading in headings, heading
     for target in re.findall(r"`((?:hf_lengthgen|tests)/\S+?)`", text):
         assert (ROOT / target).exists() or "complement" in target, target
+
+
+# ---- docs/reading_the_report.md
+
+
+def test_our_side_of_the_published_comparison_is_that_of_the_results():
+    """Lengths 51-100 are the third to sixth that were tested, 101-150 the rest."""
+    page = (ROOT / "docs" / "reading_the_report.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (APE|NoPE) \| [\d.]+ \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert len(rows) == 6
+    for task, embedding, middle, far in rows:
+        variant = {"APE": "ape", "NoPE": "none"}[embedding]
+        result = Result.load(ROOT / "results" / "offset_ape_or_none" / task / variant / "seed0.json")
+        shares = [100 * length.exact_match for length in result.lengths]
+        assert len(shares) == 10
+        assert (middle, far) == (f"{np.mean(shares[2:6]):.1f}", f"{np.mean(shares[6:]):.1f}")
 
 
 # ---- docs/positions.md
