@@ -39,14 +39,17 @@ def planned(config: TrainingConfig, task: Any) -> list[tuple[str, Scale, int]]:
 def check_scales(config: TrainingConfig, task: Any) -> None:
     """Draw one row at every scale that is to be evaluated, and at the ends of the training lengths.
 
-    ValueError where a scale does not fit the task, or the task has no row of it.
+    ValueError, naming the setting, where a scale does not fit the task or the task has no row of it.
     """
-    scales = [scale for _, scale, _ in planned(config, task)]
-    scales += [task.expand(n) for n in config.validate_lengths]
+    asked = {key: getattr(config, key) for key in ("eval_lengths", "long_lengths", "validate_lengths")}
     if config.dataset is None:
-        scales += [task.expand(n) for n in (config.n_min, config.n_max)]
-    for scale in dict.fromkeys(scales):
-        task.sample(scale, 1, np.random.default_rng(0))
+        asked |= {"n_min": [config.n_min], "n_max": [config.n_max]}
+    for key, lengths in asked.items():
+        for n in lengths:
+            try:
+                task.sample(n, 1, np.random.default_rng(0))
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from None
 
 
 def beyond_a_zero(scale: Scale, results: list) -> bool:

@@ -165,7 +165,10 @@ def test_check_cells_builds_what_only_task_and_model_can_check():
         ({"variants": [{"name": "rop"}]}, "copy/rop: .*'rop'"),
         ({"variants": [{"name": "lbpe", "position_options": {"windo": 3}}]}, "copy/lbpe: .*windo"),
         ({"base": TINY | {"eval_lengths": ["3x4"]}}, "copy/rope: .*takes 1 scale"),
-        ({"tasks": [{"name": "unique_copy"}], "base": TINY | {"eval_lengths": [3, 100]}}, "unique_copy/rope: n = 100"),
+        (
+            {"tasks": [{"name": "unique_copy"}], "base": TINY | {"eval_lengths": [3, 100]}},
+            "unique_copy/rope: eval_lengths: n = 100",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             check_cells(grid(**changes))
