@@ -101,9 +101,8 @@ class ModularArithmetic(FormattedTask):
         terms = (n + 1) // 2
         operands = draw_symbols(terms, modulus, hard, rng)
         signs = np.full((count, terms), ord("+" if n % 2 else "-"), dtype=np.uint8)  # what stands before an operand
-        signs[:, 1:] = character_codes(self.config.operators)[
-            draw_symbols(terms, len(self.config.operators), hard, rng)
-        ][:, 1:]
+        operators = character_codes(self.config.operators)
+        signs[:, 1:] = operators[draw_symbols(terms, len(operators), hard, rng)[:, 1:]]
         codes = np.stack([signs, operands + np.uint8(ord("0"))], axis=2).reshape(count, 2 * terms)[:, n % 2 :]
 
         steps = np.empty((count, terms, 2), dtype=np.uint8)

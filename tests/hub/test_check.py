@@ -83,7 +83,7 @@ def test_the_examples_are_those_of_the_evaluation(assembled, monkeypatch):
     assert asked == jobs[0]["prompts"]
 
 
-def test_the_share_of_hard_cases_is_the_one_of_the_evaluation(assembled, monkeypatch, tmp_path):
+def test_the_share_of_hard_cases_is_the_one_of_the_evaluation(assembled, monkeypatch):
     jobs = []
     monkeypatch.setattr(module, "_run", lambda job: jobs.append(job) or {"right": [True] * len(job["prompts"])})
     config = dataclasses.replace(module._evaluated(assembled), eval_hard=0.0)
