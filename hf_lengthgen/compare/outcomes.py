@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean, median_low
+from statistics import median_low
 
-from ..evaluation.curves import Curve, Point, make_curves, point_at
+from ..evaluation.curves import Curve, Point, by_reach, make_curves, point_at
 from ..evaluation.labels import variant_name
 from ..evaluation.result import Result
 from ..evaluation.statistics import extrapolation_area
@@ -119,9 +119,7 @@ class Outcomes:
 
     def curves(self, task: str, threshold: float) -> list[Curve]:
         """Of the pairs of a task with results, farthest reach first."""
-        pairs = [pair for pair in self.of_task(task) if pair.curve is not None]
-        pairs.sort(key=lambda pair: (-pair.curve.reach(threshold), -_mean(pair, self.scales(task))))
-        return [pair.curve for pair in pairs]
+        return by_reach((pair.curve for pair in self.of_task(task) if pair.curve is not None), threshold)
 
 
 def gather(grid: Grid, layout: Layout) -> Outcomes:
@@ -153,9 +151,3 @@ def gather(grid: Grid, layout: Layout) -> Outcomes:
             label = grid.labels[variant] or variant_name(config.position_embedding, config.scale_hint)
             pairs[task, variant] = Pair(task, variant, label, tuple(cells), tuple(results))
     return Outcomes(grid, pairs, tuple(stale))
-
-
-def _mean(pair: Pair, scales: Sequence[Scale]) -> float:
-    """Of the exact match over all scales: orders variants of one reach."""
-    points = [pair.at(scale) for scale in scales]
-    return fmean(point.exact_match if point and point.values else 0.0 for point in points)

@@ -76,6 +76,19 @@ class Curve:
         end = min((max(point.n) for point in gaps), default=math.inf)
         return effective_length([point for point in scored if max(point.n) < end], threshold)
 
+    def area(self) -> float:
+        """Area under the mean over log n, over all points: tells curves of one reach apart."""
+        area = 0.0
+        points = [(math.log(max(point.n)), point.exact_match) for point in self.points]
+        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+            area += (x1 - x0) * (y0 + y1) / 2
+        return area
+
+
+def by_reach(curves: Iterable[Curve], threshold: float = 0.99) -> list[Curve]:
+    """Farthest reach first, then the largest area, then by label."""
+    return sorted(curves, key=lambda curve: (-curve.reach(threshold), -curve.area(), curve.label))
+
 
 def make_curves(results: Iterable[Result]) -> list[Curve]:
     """One curve per (task, embedding, hint, options), those that reach farthest first.
@@ -108,7 +121,7 @@ def make_curves(results: Iterable[Result]) -> list[Curve]:
                 points=_points(group),
             )
         )
-    return sorted(curves, key=lambda curve: (-curve.reach(), -_area(curve), curve.label))
+    return by_reach(curves)
 
 
 def _variant(result: Result) -> tuple[str, str, str]:
@@ -180,12 +193,3 @@ def _stopped_before(run: Result, scale: tuple[int, ...]) -> bool:
 
 def _within(small: Sequence[int], large: Sequence[int]) -> bool:
     return all(a <= b for a, b in zip(small, large, strict=True))
-
-
-def _area(curve: Curve) -> float:
-    """Area under the mean over log n: tells variants with the same reach apart."""
-    area = 0.0
-    points = [(math.log(max(point.n)), point.exact_match) for point in curve.points]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        area += (x1 - x0) * (y0 + y1) / 2
-    return area

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .curves import Curve, Point, make_curves
+from .curves import Curve, Point, by_reach, make_curves
 from .labels import NAMES
 from .length_grid import curve_grid, grid_figure
 from .result import Result
@@ -38,7 +38,7 @@ def plot_curves(
         ValueError: what these two refuse.
     """
     check_format(path)  # before anything is drawn
-    curves = _curves_of(results)
+    curves = _curves_of(results, threshold)
     grid = curve_grid(curves[0]) if len(curves) == 1 else None
     if grid is not None:
         first = curves[0].first
@@ -102,7 +102,7 @@ def curves_figure(results: Iterable[Result | Curve], title: str | None = None, t
         ValueError: no results, none with a tested length, several tasks or training ranges, or what
             `make_curves` refuses.
     """
-    curves = [curve for curve in _curves_of(results) if curve.points]
+    curves = [curve for curve in _curves_of(results, threshold) if curve.points]
     if not curves:
         raise ValueError("there is nothing to draw: no result has a tested length.")
     for key, what in ((("task",), "tasks"), (("n_min", "n_max"), "training lengths")):
@@ -117,12 +117,12 @@ def curves_figure(results: Iterable[Result | Curve], title: str | None = None, t
         return _draw(curves, title, threshold)
 
 
-def _curves_of(results: Iterable[Result | Curve]) -> list[Curve]:
+def _curves_of(results: Iterable[Result | Curve], threshold: float) -> list[Curve]:
     """The curves that are given, then those of the results; ValueError where there is neither."""
     results = list(results)
     given = [curve for curve in results if isinstance(curve, Curve)]
     rest = [result for result in results if not isinstance(result, Curve)]
-    return given + (make_curves(rest) if rest or not given else [])
+    return given + (by_reach(make_curves(rest), threshold) if rest or not given else [])
 
 
 def drawn_points(curve: Curve) -> list[Point]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..files import write_text
-from .curves import Curve, Point, make_curves
+from .curves import Curve, Point, by_reach, make_curves
 from .length_grid import curve_grid, grid_table
 from .markdown import markdown
 from .result import Result
@@ -68,7 +68,8 @@ def markdown_table(
     Raises:
         ValueError: what `make_curves` refuses, or a length that no result has.
     """
-    curves = sorted(make_curves(results), key=lambda curve: curve.first.task)  # stable: by reach within a task
+    by_length = by_reach(make_curves(results), threshold)
+    curves = sorted(by_length, key=lambda curve: curve.first.task)  # stable: by reach within a task
     parts = [curves_table(curves, lengths, threshold)]
     many = len({curve.first.task for curve in curves}) > 1
     for curve in curves:

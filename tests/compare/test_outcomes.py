@@ -1,6 +1,7 @@
 import pytest
 
 from hf_lengthgen.compare.outcomes import gather
+from hf_lengthgen.evaluation.curves import make_curves
 
 from .grids import data, file_result, grid, layout
 
@@ -41,6 +42,17 @@ def test_labels_come_from_the_settings_or_the_file(small, tmp_path):
 def test_curves_are_sorted_by_reach(small):
     assert [curve.label for curve in gather(*small).curves("copy", 0.95)] == ["LBPE + hint", "RoPE"]
     assert gather(*small).curves("reverse", 0.95) == []
+
+
+def test_curves_of_one_reach_are_ordered_as_in_every_other_report(tmp_path):
+    base = {"eval_lengths": [4, 8, 64], "stop_at_zero": False}  # the mean and the area over log n do not agree
+    made, where = grid(seeds=[0], base=data()["base"] | base), layout(tmp_path)
+    by = {str(cell): cell for cell in made.cells}
+    file_result(by["copy/rope seed 0"], where, 8, 2, 6)
+    file_result(by["copy/hinted seed 0"], where, 8, 6, 1)
+    outcomes = gather(made, where)
+    ours = [curve.first.position_embedding for curve in outcomes.curves("copy", 0.99)]
+    assert ours == [curve.first.position_embedding for curve in make_curves(outcomes.results)] == ["lbpe", "rope"]
 
 
 def test_results_of_other_settings_are_left_out_and_named(small):

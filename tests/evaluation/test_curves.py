@@ -1,6 +1,6 @@
 import pytest
 
-from hf_lengthgen.evaluation.curves import make_curves
+from hf_lengthgen.evaluation.curves import by_reach, make_curves
 from hf_lengthgen.evaluation.statistics import t_interval
 
 from .results import make_result, score
@@ -74,6 +74,13 @@ def test_curves_come_by_reach_then_by_area():
     }
     curves = make_curves(make_result(name, scores) for name, scores in names.items())
     assert [curve.first.position_embedding for curve in curves] == ["lbpe", "none", "rope", "t5"]
+
+
+def test_curves_can_be_ordered_by_another_threshold():
+    names = {"rope": [(10, 100), (20, 0)], "none": [(10, 98), (20, 96)]}
+    curves = make_curves(make_result(name, scores) for name, scores in names.items())
+    assert [curve.first.position_embedding for curve in curves] == ["rope", "none"]
+    assert [curve.first.position_embedding for curve in by_reach(curves, 0.95)] == ["none", "rope"]
 
 
 def test_labels_tell_hint_and_only_the_options_that_differ():

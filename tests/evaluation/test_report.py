@@ -147,3 +147,9 @@ def test_a_table_is_replaced_between_its_marks(tmp_path):
     (tmp_path / "binary.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="binary.md cannot be read: it is no text"):
         replace_table(tmp_path / "binary.md", "x", "")
+
+
+def test_the_order_goes_by_the_threshold_that_the_table_names():
+    results = [make_result("rope", [(10, 100), (20, 0)]), make_result("none", [(10, 98), (20, 96)])]
+    assert [row["variant"] for row in cells(markdown_table(results))] == ["RoPE", "NoPE"]
+    assert [row["variant"] for row in cells(markdown_table(results, threshold=0.95))] == ["NoPE", "RoPE"]
