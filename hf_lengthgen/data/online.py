@@ -89,6 +89,12 @@ def share(
     Raises:
         ValueError: `world_size` does not divide the size of a group, or `rank` is not in [0, world_size).
     """
+    rows = shared_rows(batch_size, groups, rank, world_size)
+    return {key: torch.from_numpy(array[rows]) for key, array in arrays.items()}
+
+
+def shared_rows(batch_size: int, groups: int, rank: int, world_size: int) -> np.ndarray:
+    """The numbers of these rows. ValueError as for `share`."""
     check_integer("world_size", world_size, 1)
     check_integer("rank", rank, 0)
     size = batch_size // groups
@@ -97,5 +103,4 @@ def share(
             f"world_size must divide the {size} rows of a group and rank be below it, "
             f"got rank={rank}, world_size={world_size}"
         )
-    rows = np.arange(batch_size).reshape(groups, size)[:, rank::world_size].ravel()
-    return {key: torch.from_numpy(array[rows]) for key, array in arrays.items()}
+    return np.arange(batch_size).reshape(groups, size)[:, rank::world_size].ravel()

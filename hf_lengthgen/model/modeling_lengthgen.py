@@ -118,10 +118,18 @@ class LengthGenPreTrainedModel(PreTrainedModel):
         penalties = [p for m in self.position_modules() if (p := m.penalty()) is not None]
         return torch.stack(penalties).sum() if penalties else torch.zeros((), device=self.device)
 
-    def set_gate_noise(self, seed: int, step: int) -> None:
-        """Make the gates' noise a function of (seed, step, layer) alone, until the next call."""
+    def set_gate_noise(self, seed: int | None, step: int = 0, rows: torch.Tensor | None = None) -> None:
+        """Make the gates' noise a function of (seed, step, layer), and random positions in training one of (seed, step,
+        example), until the next call.
+
+        Args:
+            seed: None gives both back to torch's global generator.
+            rows: (B,) integers, the numbers that the examples of the coming forward passes have in the whole batch,
+                of which a process, or a part in gradient accumulation, sees some. None: 0, 1, 2, ….
+        """
         for module in self.position_modules():
-            module.noise_key = (seed, step)
+            module.noise_key = None if seed is None else (seed, step)
+            module.noise_rows = None if seed is None else rows
 
     def gate_parameters(self) -> list[nn.Parameter]:
         """The gates' parameters."""

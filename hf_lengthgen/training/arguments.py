@@ -22,10 +22,20 @@ RELATIONS = ("dictionary", "discovered")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 
 
-def _setting(default: Any, text: str) -> Any:
+def _setting(default: Any, text: str, decides: str = "weights") -> Any:
+    """`decides`: what it has an influence on: the trained "weights", only their "scores", or "nothing" that is kept."""
+    about = {"help": text, "decides": decides}
     if isinstance(default, dict | list):
-        return field(default_factory=lambda: type(default)(default), metadata={"help": text})
-    return field(default=default, metadata={"help": text})
+        return field(default_factory=lambda: type(default)(default), metadata=about)
+    return field(default=default, metadata=about)
+
+
+def _scoring(default: Any, text: str) -> Any:
+    return _setting(default, text, decides="scores")
+
+
+def _running(default: Any, text: str) -> Any:
+    return _setting(default, text, decides="nothing")
 
 
 @dataclass
@@ -72,7 +82,7 @@ class TrainingConfig:
     adam_beta2: float = _setting(0.98, "AdamW's second beta")
     clip: float = _setting(1.0, "largest gradient norm")
     gradient_accumulation_steps: int = _setting(1, "parts in which a process takes its share of the batch")
-    gradient_checkpointing: bool = _setting(False, "recompute activations in the backward pass: less memory")
+    gradient_checkpointing: bool = _running(False, "recompute activations in the backward pass: less memory")
     mixed_precision: str | None = _setting(None, "no, bf16 or fp16; null: what `accelerate launch` says")
     warmup_steps: int = _setting(100, "steps of linear warm-up of the learning rates")
     final_learning_rate_ratio: float = _setting(0.02, "the cosine ends at this share of the peak")
@@ -80,28 +90,28 @@ class TrainingConfig:
     penalty_warmup: float = _setting(0.5, "share of the steps over which the penalty rises from 0")
     settle: float = _setting(0.8, "share of the steps after which the gates are rounded; the rest trains them so")
     seed: int = _setting(0, "seed of the initial weights, the data and all noise")
-    threads: int | None = _setting(None, "CPU threads; null leaves torch's own choice")
-    num_processes: int | None = _setting(None, "the run fails unless it has this many processes; null: any number")
+    threads: int | None = _running(None, "CPU threads; null leaves torch's own choice")
+    num_processes: int | None = _running(None, "the run fails unless it has this many processes; null: any number")
     # evaluation
-    eval_lengths: list = _setting([10, 20, 50, 100], "scales for greedy generation; 30x100 is a scale of two hints")
-    eval_examples: int = _setting(100, "examples per length in greedy generation")
-    long_lengths: list = _setting([1000], "scales for teacher-forced evaluation (same exact match, one forward)")
-    long_examples: int = _setting(16, "examples per length in teacher-forced evaluation")
-    stop_at_zero: bool = _setting(True, "skip scales beyond one at which no example was right")
-    eval_seed: int = _setting(1234, "seed of the evaluation examples")
-    eval_hard: float | None = _setting(HARD, "share of hard cases among them; null: the task's own share")
+    eval_lengths: list = _scoring([10, 20, 50, 100], "scales for greedy generation; 30x100 is a scale of two hints")
+    eval_examples: int = _scoring(100, "examples per length in greedy generation")
+    long_lengths: list = _scoring([1000], "scales for teacher-forced evaluation (same exact match, one forward)")
+    long_examples: int = _scoring(16, "examples per length in teacher-forced evaluation")
+    stop_at_zero: bool = _scoring(True, "skip scales beyond one at which no example was right")
+    eval_seed: int = _scoring(1234, "seed of the evaluation examples")
+    eval_hard: float | None = _scoring(HARD, "share of hard cases among them; null: the task's own share")
     # watching and saving
-    validate_every: int = _setting(250, "steps between quick teacher-forced validations; 0: never")
-    validate_lengths: list = _setting([12, 25, 50, 100], "scales of the quick validation")
+    validate_every: int = _running(250, "steps between quick teacher-forced validations; 0: never")
+    validate_lengths: list = _running([12, 25, 50, 100], "scales of the quick validation")
     early_stopping: int = _setting(
         0, "stop after so many validations in a row that solved all, gates settled; 0: never"
     )
-    tracker: str = _setting("none", "none, tensorboard, trackio or wandb: where the history is logged as well")
-    save_every: int = _setting(250, "steps between checkpoints; 0: only at the end")
-    keep_checkpoints: int = _setting(2, "how many of the last checkpoints are kept")
-    output_dir: str | None = _setting(None, "where everything goes; null: runs/<name>/seed<seed>")
-    resume: bool = _setting(True, "go on from what output_dir holds; false: start over, discarding it")
-    name: str | None = _setting(None, "name in result files; null: that of the YAML file, or task/embedding")
+    tracker: str = _running("none", "none, tensorboard, trackio or wandb: where the history is logged as well")
+    save_every: int = _running(250, "steps between checkpoints; 0: only at the end")
+    keep_checkpoints: int = _running(2, "how many of the last checkpoints are kept")
+    output_dir: str | None = _running(None, "where everything goes; null: runs/<name>/seed<seed>")
+    resume: bool = _running(True, "go on from what output_dir holds; false: start over, discarding it")
+    name: str | None = _running(None, "name in result files; null: that of the YAML file, or task/embedding")
 
     def __post_init__(self) -> None:
         if self.tasks is not None:

@@ -23,32 +23,10 @@ from safetensors.torch import load_file, save_file
 
 from .. import files
 from .arguments import TrainingConfig
+from .deciding import deciding
 from .progress import History
 
 SCHEMA = 1
-# Settings that leave the trained weights as they are: a resumed run may change them.
-FREE = frozenset(
-    {
-        "eval_lengths",
-        "eval_examples",
-        "long_lengths",
-        "long_examples",
-        "stop_at_zero",
-        "eval_seed",
-        "eval_hard",
-        "validate_every",
-        "validate_lengths",
-        "save_every",
-        "keep_checkpoints",
-        "output_dir",
-        "resume",
-        "name",
-        "threads",
-        "num_processes",
-        "gradient_checkpointing",
-        "tracker",
-    }
-)
 
 
 class CheckpointError(ValueError):
@@ -184,9 +162,9 @@ class CheckpointStore:
 
 def check_same_config(old: dict[str, Any], config: TrainingConfig, place: Path) -> None:
     """CheckpointError, naming the settings that differ, unless both lead to the same trained weights."""
-    new = config.to_dict()
+    new = deciding(config, "weights")
     old = TrainingConfig().to_dict() | old  # a setting that is newer than the checkpoint had its default
-    differing = [key for key in new if key not in FREE and old[key] != new[key]]
+    differing = [key for key in new if old[key] != new[key]]
     if differing:
         listed = ", ".join(f"{key} = {old[key]!r} there and {new[key]!r} now" for key in differing)
         raise CheckpointError(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ..data.online import shared_rows
 from . import checkpoints
 from .arguments import TrainingConfig
 from .build import assemble_model, keyed_seed, mixed_batches, own_generator
@@ -104,7 +105,8 @@ def train(
     loop = _Loop(config, accelerator, objective, prepared, whole, parts, batches, store, history)
     with own_generator(accelerator.device), StopRequest() as stop, Tracker(accelerator, config) as loop.tracker:
         loop.go(start, stop, progress and accelerator.is_local_main_process, on_step)
-    whole.pull(config.steps)
+        whole.pull(config.steps)  # before the tracker ends, which takes the connection between processes with it
+    whole.live.set_gate_noise(None)
     model.eval()
     return Trained(model, tokenizer, history)
 
@@ -211,9 +213,8 @@ class _Loop:
         """One optimizer step. Returns its record."""
         config, accelerator = self.config, self.accelerator
         world = accelerator.num_processes
-        # Dropout, random positions and the like are then functions of (seed, step, process), not of history.
+        # What draws from torch's global generator is then a function of (seed, step, process), not of history.
         torch.manual_seed(keyed_seed(config.seed, "step", step, accelerator.process_index))
-        self.whole.live.set_gate_noise(config.seed, step)
         if step == round(config.settle * config.steps):
             self.whole.pull(step)
             self.model.settle()
@@ -228,7 +229,7 @@ class _Loop:
         set_learning_rate(self.optimizer, factor)
 
         self.optimizer.zero_grad()
-        loss = self.backward(batch, weight)
+        loss = self.backward(step, batch, weight)
         norm = float(gathered(accelerator.clip_grad_norm_(self.objective.parameters(), config.clip)))
         overflow = accelerator.scaler is not None and not math.isfinite(norm)  # fp16: the scaler skips the step
         if not (math.isfinite(loss) and (math.isfinite(norm) or overflow)):
@@ -239,20 +240,22 @@ class _Loop:
             record["task"] = self.batches.label(step)
         return record | {"penalty_weight": weight}
 
-    def backward(self, batch: dict[str, torch.Tensor], weight: float) -> float:
+    def backward(self, step: int, batch: dict[str, torch.Tensor], weight: float) -> float:
         """Gradients of the whole batch, part by part. Returns its loss: cross-entropy per answer token.
 
-        Every part counts with its share of the global batch's answer tokens, so that the gradient depends neither
-        on the number of parts nor on the number of processes.
+        Every part counts with its share of the global batch's answer tokens, and every example draws by its place in
+        the global batch, so that the gradient depends neither on the number of parts nor on that of processes.
         """
-        accelerator, count = self.accelerator, self.config.gradient_accumulation_steps
-        parts = [{key: value[start::count] for key, value in batch.items()} for start in range(count)]
-        world = accelerator.num_processes
+        accelerator, config = self.accelerator, self.config
+        count, world = config.gradient_accumulation_steps, accelerator.num_processes
+        rows = shared_rows(config.batch_size, config.groups, accelerator.process_index, world)
         everything = accelerator.reduce(answer_tokens(batch["labels"]))
         loss: Any = 0.0
-        for number, part in enumerate(parts, start=1):
+        for start in range(count):
+            part = {key: value[start::count] for key, value in batch.items()}
+            self.whole.live.set_gate_noise(config.seed, step, torch.from_numpy(rows[start::count].copy()))
             share = answer_tokens(part["labels"]) * world / everything
-            last = number == count
+            last = start == count - 1
             with contextlib.nullcontext() if last else accelerator.no_sync(self.objective):
                 total, cross_entropy = self.objective(part, share, weight if last else 0.0)
                 accelerator.backward(total)

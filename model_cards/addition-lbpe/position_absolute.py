@@ -11,7 +11,7 @@ from transformers import initialization as init
 
 from .position_base import Capabilities, PositionEmbedding
 from .position_context import PositionContext
-from .position_ids import require_full_input, training_generator
+from .position_ids import per_example, require_full_input, training_generator
 
 
 class NoPositionEmbedding(PositionEmbedding):
@@ -52,6 +52,7 @@ class LearnedEmbedding(PositionEmbedding):
     def __init__(self, config, layer_idx: int | None = None):
         super().__init__(config, layer_idx)
         self.noise_key: tuple[int, int] | None = None
+        self.noise_rows: torch.Tensor | None = None
         self.max_positions = config.max_position_embeddings
         self.std = config.embedding_initializer_range
         self.weight = nn.Parameter(torch.empty(self.max_positions, config.hidden_size))
@@ -74,7 +75,9 @@ class LearnedEmbedding(PositionEmbedding):
         require_full_input(self.name, input_ids)
         room = min(self.options.offset, max(0, self.max_positions - position_ids.shape[1]))
         generator = training_generator(self.noise_key)
-        offset = torch.randint(room + 1, (len(input_ids), 1), generator=generator).to(position_ids.device)
+        offset = per_example(
+            lambda k: torch.randint(room + 1, (k, 1), generator=generator), len(input_ids), self.noise_rows
+        ).to(position_ids.device)
         return torch.where(position_ids >= 0, position_ids + offset, -1)
 
     def embed(self, ctx: PositionContext) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 # Gaps of floating-point ids are whole multiples of 1 / UNIT: their sums are exact however they are added up, and
@@ -20,6 +22,16 @@ def training_generator(noise_key: tuple[int, int] | None, device="cpu") -> torch
         return None
     seed, step = noise_key
     return torch.Generator(device=device).manual_seed((seed * 1_000_003 + step) * 1_009 % 2**63)
+
+
+def per_example(draw: Callable[[int], torch.Tensor], count: int, rows: torch.Tensor | None) -> torch.Tensor:
+    """(count, …) one draw per example, `draw(k)` giving those of k examples, a prefix of those of more.
+
+    Args:
+        rows: the examples' numbers in the whole batch, from `set_gate_noise`: each then has the draw that it has
+            where the batch is not divided. None: 0, 1, 2, ….
+    """
+    return draw(count) if rows is None else draw(int(rows.max()) + 1)[rows]
 
 
 def require_full_input(name: str, input_ids) -> None:

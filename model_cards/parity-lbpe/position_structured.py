@@ -16,7 +16,7 @@ from transformers import initialization as init
 
 from .position_base import Capabilities, PositionEmbedding
 from .position_context import PositionContext
-from .position_ids import training_generator
+from .position_ids import per_example, training_generator
 from .position_parts import build_part, check_part
 from .structure import coupled_ids, run_ids
 
@@ -55,6 +55,7 @@ class StructuredEmbedding(PositionEmbedding):
         self.bos, self.pad = config.bos_token_id, config.pad_token_id
         self.std = config.embedding_initializer_range
         self.noise_key: tuple[int, int] | None = None
+        self.noise_rows: torch.Tensor | None = None
         self.weight = nn.Parameter(torch.empty(self.rows, config.hidden_size))
         self.base = build_part(config, self.options.base, self.options.base_options, layer_idx)
 
@@ -104,7 +105,8 @@ class StructuredEmbedding(PositionEmbedding):
         room = (self.rows - 1 - ids.max(-1, keepdim=True).values).clamp(min=0)
         if self.options.max_offset is not None:
             room = room.clamp(max=self.options.max_offset)
-        share = torch.rand(room.shape, generator=training_generator(self.noise_key)).to(ids.device)
+        generator = training_generator(self.noise_key)
+        share = per_example(lambda k: torch.rand(k, 1, generator=generator), len(room), self.noise_rows).to(ids.device)
         return torch.minimum((share * (room + 1)).long(), room)
 
     def embed(self, ctx: PositionContext) -> torch.Tensor:

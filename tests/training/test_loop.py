@@ -237,6 +237,7 @@ def test_two_processes_are_one(tmp_path, engine):
 
         settings = {settings!r}
         done("whole", TrainingConfig.from_dict(settings | dict(output_dir=r"{tmp_path}/whole")))
+        done("offsets", TrainingConfig.from_dict(settings | {OFFSETS[0]!r}))
         stopped = TrainingConfig.from_dict(settings | dict(output_dir=r"{tmp_path}/out"))
         def stop(step, model):
             if step == 5:
@@ -262,6 +263,10 @@ def test_two_processes_are_one(tmp_path, engine):
             torch.testing.assert_close(parameters[name], parameter, rtol=1e-4, atol=1e-5)
         again = torch.load(tmp_path / f"resumed{rank}", weights_only=False)[0]
         assert_identical({k: v.detach() for k, v in again.items()}, {k: v.detach() for k, v in parameters.items()})
+    one, _, _ = run(tiny(**settings | OFFSETS[0] | {"num_processes": 1}))
+    others = torch.load(tmp_path / "offsets1", weights_only=False)[0]
+    for name, parameter in one.named_parameters():
+        torch.testing.assert_close(others[name], parameter, rtol=1e-4, atol=1e-5)
     # A checkpoint, written by one of the two, is the whole state: one process goes on from it.
     shutil.rmtree(tmp_path / "out" / "checkpoints" / "step-00000008")
     assert (tmp_path / "out" / "checkpoints" / "step-00000006").is_dir()
@@ -277,11 +282,25 @@ def test_two_processes_are_one(tmp_path, engine):
             torch.testing.assert_close(other[key], tensor, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("settings", [{}, {"position_embedding": "rope", "scale_hint": "none", "groups": 4}])
+OFFSETS = (  # drawn for every example
+    {"position_embedding": "learned", "position_options": {"offset": 50}, "scale_hint": "none"},
+    {"position_embedding": "abacus", "position_options": {"digit_tokens": [4, 5, 6, 7]}, "scale_hint": "none"},
+)
+
+
+@pytest.mark.parametrize("settings", [{}, {"position_embedding": "rope", "scale_hint": "none", "groups": 4}, *OFFSETS])
 def test_the_batch_in_parts_is_the_whole_batch(settings):
     whole = run(tiny(**settings)).model.state_dict()
     parts = run(tiny(gradient_accumulation_steps=4, **settings)).model.state_dict()
     assert all(torch.allclose(whole[name], parts[name], atol=2e-5) for name in whole)
+
+
+def test_a_trained_model_draws_by_the_global_generator_again():
+    model = run(tiny(steps=2, **OFFSETS[0])).model.train()
+    ids = torch.full((4, 8), model.config.bos_token_id)
+    with torch.no_grad():
+        first, second = (model(ids).logits for _ in range(2))
+    assert not torch.equal(first, second)
 
 
 def test_parts_must_divide_the_batch():
