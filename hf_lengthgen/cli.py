@@ -1,5 +1,7 @@
 """The command line: `lengthgen COMMAND`; `lengthgen --help` lists the commands.
 
+`--import MODULE` before the command imports a module that registers tasks or embeddings of somebody else.
+
 Exit codes: 0 done; 1 training was stopped or diverged; 2 bad input, told in one line. Heavy imports wait
 until a command needs them, so that --help is quick.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import os
 import shlex
 import sys
@@ -26,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         chosen, rest = _parser().parse_known_args(words)
+        if any(word.partition("=")[0] == "--import" for word in rest):
+            raise ValueError(f"--import MODULE goes before the command: {PROGRAM} --import MODULE COMMAND.")
+        _import(chosen.modules)
         chosen.run(chosen, rest, shlex.join([PROGRAM, *words]))
         return 0
     except KeyboardInterrupt:
@@ -48,6 +54,17 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _import(modules: Sequence[str]) -> None:
+    """Imports modules by name, those of the current folder too. ValueError says why one cannot be imported."""
+    if modules and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last: a file there must not stand in for an installed package
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise ValueError(f"--import {name}: {type(error).__name__}: {error}") from error
+
+
 class _Parser(argparse.ArgumentParser):
     """Bad usage is an error like any other: one line, exit code 2."""
 
@@ -64,6 +81,15 @@ def _parser() -> _Parser:
     from .theory.command import add_parser as add_src
 
     parser = _Parser(prog=PROGRAM, description="Train on short instances, solve long ones.")
+    parser.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="first import this module, installed or in the current folder, which registers an embedding or a task "
+        "(again for another one)",
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     train = commands.add_parser(
@@ -91,7 +117,7 @@ def _parser() -> _Parser:
     evaluate.add_argument("--mode", default="generate", help="generate (default), or teacher: one forward pass")
     evaluate.add_argument("--batch_size", type=int, help="examples at once (default: what fits in memory)")
     evaluate.add_argument("--seed", type=int, default=1234, help="seed of the examples (default: 1234)")
-    evaluate.add_argument("--stop_at_zero", action="store_true", help="stop at the first length with 0%%")
+    evaluate.add_argument("--stop_at_zero", action="store_true", help="leave out what is longer than a length with 0%%")
     evaluate.add_argument(
         "--details",
         action="store_true",
@@ -225,6 +251,7 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
     label, task, tokenizer, options = part_to_evaluate(folder, tokenizer, chosen.task, task_options)
     saving.check_fits(model, tokenizer, task)
     from .evaluation.lengths import evaluate_lengths
+    from .training.run import report_length
 
     # All models meet the same share of hard cases, unless another one is asked for here.
     own_share = {"hard": None} if "hard" in task_options else {}
@@ -239,7 +266,7 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
         seed=chosen.seed,
         stop_at_zero=chosen.stop_at_zero,
         details=chosen.details,
-        progress=True if sys.stderr.isatty() else None,
+        progress=True if sys.stderr.isatty() else report_length,
         **own_share,
     )
     print(_table(results, chosen.details))
@@ -318,7 +345,13 @@ def _data(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         parts = [word.partition("=") for word in words]
         if any(not equals for _, equals, _ in parts):
             raise ValueError(f"--{name} takes words like 1=2, got {' '.join(words)!r}.")
-        return {convert(left, key, f"--{name}"): convert(right, value, f"--{name}") for left, _, right in parts}
+        given: dict = {}
+        for left, _, right in parts:
+            left = convert(left, key, f"--{name}")
+            if left in given:
+                raise ValueError(f"--{name} gives {left!r} twice.")
+            given[left] = convert(right, value, f"--{name}")
+        return given
 
     single = len(chosen.rows) == 1 and "=" not in chosen.rows[0]
     rows = convert(chosen.rows[0], int, "--rows") if single else pairs(chosen.rows, "rows", str, int)

@@ -10,6 +10,19 @@ cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1
 jobs=${JOBS:-2}
 only=" $* "
+cells=$(
+  for seed in 0 1 2 3 4; do
+    for config in addition/lbpe copy/lbpe reverse/lbpe shift/lbpe parity/lbpe; do echo "$config $seed"; done
+  done
+  for seed in 0 1 2; do echo "addition_unequal/lbpe $seed"; done
+  for name in lbpe_no_hint rope alibi t5 none learned; do echo "addition/$name 0"; done
+  for config in division_digit/lbpe parity_no_cot/lbpe; do echo "$config 0"; done
+)
+known=$(cut -d " " -f 1 <<<"$cells" | LC_ALL=C sort -u)
+for name in "$@"; do
+  grep -qxF -- "$name" <<<"$known" ||
+    { echo "recipes/results.sh knows no recipe '$name', only $(xargs <<<"$known")." >&2; exit 2; }
+done
 
 run() {
   config=$1 seed=$2
@@ -21,19 +34,10 @@ run() {
 }
 export -f run
 
-cells() {
-  for seed in 0 1 2 3 4; do
-    for config in addition/lbpe copy/lbpe reverse/lbpe shift/lbpe parity/lbpe; do echo "$config $seed"; done
-  done
-  for seed in 0 1 2; do echo "addition_unequal/lbpe $seed"; done
-  for name in lbpe_no_hint rope alibi t5 none learned; do echo "addition/$name 0"; done
-  for config in division_digit/lbpe parity_no_cot/lbpe; do echo "$config 0"; done
-}
-
 mkdir -p runs/{addition,copy,reverse,shift,parity,addition_unequal,division_digit,parity_no_cot}
 chosen() {
   while read -r config seed; do
     if [[ $only == "  " || $only == *" $config "* ]]; then echo "$config $seed"; fi
   done
 }
-cells | chosen | PATH="$PWD/.venv/bin:$PATH" xargs -P "$jobs" -L 1 bash -c 'run "$0" "$1"'
+chosen <<<"$cells" | PATH="$PWD/.venv/bin:$PATH" xargs -r -P "$jobs" -L 1 bash -c 'run "$0" "$1"'

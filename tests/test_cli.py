@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -138,6 +139,99 @@ def test_a_bug_shows_its_traceback(monkeypatch):
 def test_only_the_first_process_speaks(lengthgen, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     assert lengthgen("train", "--sead", "3") == (2, "", "")
+
+
+# ------------------------------------------------------------------------------------------------ --import
+
+MINE = """
+import beside
+from hf_lengthgen import PositionEmbedding, register_position_embedding
+
+@register_position_embedding
+class Mine(PositionEmbedding):
+    name = "mine"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder; what is imported from it is forgotten afterwards."""
+    from hf_lengthgen.model import position_registry
+    from hf_lengthgen.tasks import registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(position_registry, "_REGISTRY", dict(position_registry._REGISTRY))
+    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "mine.py").write_text(MINE)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(tmp_path):
+            del sys.modules[name]
+
+
+def test_a_module_is_imported_before_the_command(lengthgen, folder):
+    code, out, _ = lengthgen("--import", "mine", "positions")
+    assert code == 0 and "\nmine " in out
+
+
+def test_an_installed_module_wins_over_one_in_the_current_folder(lengthgen, folder):
+    (folder / "wave.py").write_text("raise ValueError('the wrong one')")
+    sys.modules.pop("wave", None)
+    assert lengthgen("--import", "wave", "--import=mine", "positions")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--import", "mne", "positions"], "--import mne: ModuleNotFoundError: No module named 'mne'"),
+        (["--import", "broken", "positions"], "--import broken: NameError: name 'x' is not defined"),
+        (["--import", "half", "positions"], "--import half: SyntaxError: '(' was never closed (half.py, line 1)"),
+        (["--import", "twice", "positions"], "--import twice: ValueError: "),
+        (["positions", "--import", "mine"], "--import MODULE goes before the command"),
+        (["train", "--import=mine"], "--import MODULE goes before the command"),
+        (["--import"], "expected one argument"),
+    ],
+)
+def test_what_cannot_be_imported(lengthgen, folder, words, message):
+    (folder / "broken.py").write_text("x")
+    (folder / "half.py").write_text("f(")
+    (folder / "twice.py").write_text(MINE.replace('"mine"', '"rope"'))
+    code, out, err = lengthgen(*words)
+    assert (code, out) == (2, "") and err.startswith("lengthgen: error: ") and err.count("\n") == 1
+    assert message in err
+
+
+def test_a_comparison_runs_an_embedding_that_its_runs_have_to_import(lengthgen, folder):
+    """The real thing: the run is a process of its own."""
+    (folder / "grid.yaml").write_text(
+        "name: small\n"
+        "tasks: [{name: copy}]\n"
+        "variants: [{name: mine, scale_hint: none}]\n"
+        "seeds: [0]\n"
+        "base: {n_max: 4, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16,\n"
+        "  steps: 2, batch_size: 4, eval_lengths: [2], eval_examples: 2, long_lengths: [], validate_every: 0}\n"
+    )
+    code, out, err = lengthgen("--import", "mine", "compare", "grid.yaml", "--jobs", 1)
+    assert code == 0, err
+    result = Result.load("results/small/copy/mine/seed0.json")
+    assert result.position_embedding == "mine"
+    assert result.command == "lengthgen --import mine compare grid.yaml --only copy/mine --seeds 0"
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "listing"), [("add_an_embedding", "decay", "positions"), ("add_a_task", "complement", "tasks")]
+)
+def test_the_pages_tell_how_to_use_what_they_add(lengthgen, folder, page, name, listing):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    (folder / f"{name}.py").write_text(re.split("\nconfig = |\ntask = ", code)[0])
+    commands = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("lengthgen --import")]
+    assert [words[1:4] for words in commands] == [["--import", name, word] for word in (listing, "train", "compare")]
+    code, out, _ = lengthgen(*commands[0][1:])
+    assert code == 0 and re.search(rf"^{name}\b", out, re.MULTILINE)
 
 
 # ------------------------------------------------------------------------------------------------ commands

@@ -22,6 +22,16 @@ EPILOG = """examples:
 Settings such as --steps 20 hold for every cell and win over the file."""
 
 
+# What a mode would ignore, and why.
+_IDLE = {
+    "list": (("report_only", "redo", "keep_models", "time_limit"), "which runs nothing and writes nothing"),
+    "report_only": (
+        ("only", "seeds", "redo", "keep_models", "time_limit", "jobs"),
+        "which runs nothing and reports all that is finished",
+    ),
+}
+
+
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add `compare` to the subparsers of the command line."""
     parser = commands.add_parser(
@@ -37,7 +47,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", nargs="+", type=int, default=[], metavar="SEED", help="only these seeds")
     parser.add_argument("--redo", action="store_true", help="run cells again whose settings have changed")
     parser.add_argument(
-        "--keep_models", action="store_true", help="keep every cell's model in work_dir (default: results only)"
+        "--keep_models",
+        action="store_true",
+        help="keep every cell's model, as work_dir/TASK/VARIANT/seedK.DIGEST/model (default: results only)",
     )
     parser.add_argument("--list", action="store_true", help="say what there is to do, run nothing")
     parser.add_argument("--report_only", action="store_true", help="write the report of what is finished")
@@ -58,8 +70,10 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
         ValueError, OSError: bad input. CellsFailed, ComparisonInterrupted: exit code 1.
     """
     from .grid import check_cells, load_grid
+    from .job import import_words
     from .layout import Layout
 
+    _check_options(chosen)
     if chosen.jobs is not None and chosen.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {chosen.jobs}.")
     if chosen.time_limit is not None and not chosen.time_limit >= 0:
@@ -70,7 +84,7 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     layout = Layout(Path(chosen.output_dir or f"results/{grid.name}"), Path(chosen.work_dir or f"runs/{grid.name}"))
     part = grid.choose(chosen.only, chosen.seeds)
     place = [] if chosen.output_dir is None else ["--output_dir", chosen.output_dir]
-    again = shlex.join(["lengthgen", "compare", chosen.grid, *place, *rest])
+    again = shlex.join(["lengthgen", *import_words(chosen.modules), "compare", chosen.grid, *place, *rest])
     if chosen.list:
         print(listing(part, layout, chosen.jobs))
         return
@@ -101,6 +115,7 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
             slots(chosen.jobs, visible_devices()),
             time_limit=None if chosen.time_limit is None else 60 * chosen.time_limit,
             keep_models=chosen.keep_models,
+            modules=chosen.modules,
             command=lambda cell: f"{again} --only {cell.pair} --seeds {cell.seed}",
         )
     finally:
@@ -112,6 +127,15 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     if outcome.failed:
         first, reason = next(iter(outcome.failed.items()))
         raise CellsFailed(f"{len(outcome.failed)} cells failed, the first of them {first}: {reason}")
+
+
+def _check_options(chosen: argparse.Namespace) -> None:
+    """ValueError for an option that the mode would ignore."""
+    for mode, (names, why) in _IDLE.items():
+        for name in names if getattr(chosen, mode) else ():
+            value = getattr(chosen, name)
+            if value is not None and value is not False and value != []:
+                raise ValueError(f"--{name} does not go with --{mode}, {why}.")
 
 
 def listing(grid: Any, layout: Any, jobs: int | None) -> str:

@@ -10,23 +10,26 @@ from .tables import THRESHOLD, reach_text
 
 def task_figure(outcomes: Outcomes, task: str) -> Any:
     """A matplotlib Figure with the curves of a task; None if it has no results with a tested length."""
-    from ..evaluation.plot import curves_figure
+    from ..evaluation.plot import curves_figure, trained_on
 
     curves = [curve for curve in outcomes.curves(task, THRESHOLD) if curve.points]
     if not curves:
         return None
-    first = curves[0].first
-    title = f"{task}: trained on n = {first.n_min}–{first.n_max}"
-    return curves_figure(curves, title, THRESHOLD)
+    return curves_figure(curves, f"{task}: {trained_on(curves)}", THRESHOLD)
 
 
 def heat_map(outcomes: Outcomes) -> Any:
-    """A matplotlib Figure: effective length (median over the seeds) by colour and number, tasks down."""
+    """A matplotlib Figure: effective length (median over the seeds) by colour and number, tasks down.
+
+    None if there is no length to test.
+    """
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
     tasks, variants = outcomes.grid.tasks, outcomes.grid.variants
-    largest = max(max(scale) for task in tasks for scale in outcomes.scales(task))
+    largest = max((max(scale) for task in tasks for scale in outcomes.scales(task)), default=None)
+    if largest is None:
+        return None
     trained = min(cell.config.n_max for cell in outcomes.grid.cells)
     norm = LogNorm(vmin=min(trained, largest / 2) / 2, vmax=largest)
     figure = Figure(figsize=(2.6 + 0.66 * len(variants), 1.9 + 0.42 * len(tasks)), layout="constrained")
@@ -47,7 +50,7 @@ def heat_map(outcomes: Outcomes) -> Any:
     axes.set_xlim(0, len(variants))
     axes.set_ylim(len(tasks), 0)
     axes.set_xticks(
-        [c + 0.5 for c in range(len(variants))], [outcomes.labels[v] for v in variants], rotation=40, ha="right"
+        [c + 0.5 for c in range(len(variants))], [outcomes.grid.labels[v] for v in variants], rotation=40, ha="right"
     )
     axes.set_yticks([r + 0.5 for r in range(len(tasks))], tasks)
     axes.tick_params(length=0, labelsize=9)

@@ -13,7 +13,7 @@
       - name: lbpe_hint
         position_embedding: lbpe
         scale_hint: prompt
-        label: LBPE + hint                                what figures call it (default: made from the settings)
+        label: LBPE + hint                                what the report calls it (default: see labels.py)
         except: [parity_no_cot]                           or only: [...]
     seeds: [0, 1, 2]
     extra_seeds: {lbpe_hint: [3, 4]}
@@ -36,6 +36,7 @@ from ..tasks import Task, get_task
 from ..tasks.task import nearest
 from ..training.arguments import TrainingConfig, apply_overrides, check_key, parse_overrides
 from ..training.values import convert, parse_yaml
+from .labels import check_labels, variant_labels
 
 FROM_TASK = "from_task"
 _TOP = ("name", "base", "tasks", "variants", "seeds", "extra_seeds")
@@ -71,12 +72,12 @@ class Grid:
         name: of the comparison.
         cells: in the order in which they are run: all of the first seed, then the next, so that an interrupted
             comparison has breadth.
-        labels: variant -> what figures call it; None: made from its settings.
+        labels: variant -> what tables and figures call it, for all variants of the file.
     """
 
     name: str
     cells: tuple[Cell, ...]
-    labels: Mapping[str, str | None]
+    labels: Mapping[str, str]
 
     @property
     def tasks(self) -> list[str]:
@@ -163,6 +164,8 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
     _check_settings(base, f"{source}: base")
     tasks = _entries(data["tasks"], "tasks", _TASK, source)
     variants = _entries(data["variants"], "variants", _VARIANT, source)
+    given_labels = {variant: entry.get("label") for variant, entry in variants.items()}
+    check_labels(given_labels, f"{source}: variants")
     seeds = _seeds(data["seeds"], f"{source}: seeds")
     extra = _mapping(data.get("extra_seeds"), f"{source}: extra_seeds")
     for variant in extra:
@@ -194,27 +197,29 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
         raise ValueError(f"{source}: no variant meets a task: there is nothing to run.")
     order = {seed: place for place, seed in enumerate(dict.fromkeys(seed for own in runs.values() for seed in own))}
     cells.sort(key=lambda cell: order[cell.seed])  # stable: tasks and variants stay as they are
-    return Grid(name, tuple(cells), {variant: entry.get("label") for variant, entry in variants.items()})
+    return Grid(name, tuple(cells), variant_labels(cells, given_labels))
 
 
 def check_cells(grid: Grid) -> None:
-    """Build the task and the model of every pair, which alone know their options.
+    """Build the task and the model of every pair, which alone know their options, and see that it is tested at all.
 
     Raises:
         ValueError: naming the pair.
     """
     import torch
 
-    from ..data.tokenizer import build_tokenizer
-    from ..training.build import build_model, build_task
+    from ..training.build import assemble_model
+    from ..training.mixture import build_parts
     from ..training.scores import check_scales
 
     for cell in {cell.pair: cell for cell in grid.cells}.values():
         try:
-            task = build_task(cell.config)
-            check_scales(cell.config, task)
+            if not cell.config.eval_lengths and not cell.config.long_lengths:
+                raise ValueError("eval_lengths and long_lengths are both empty: there is no length to test.")
+            parts, tokenizer = build_parts(cell.config)
+            check_scales(cell.config, parts, tokenizer)
             with torch.device("meta"):  # shapes only
-                build_model(cell.config, task, build_tokenizer(task))
+                assemble_model(cell.config, parts, tokenizer)
         except ValueError as error:
             raise ValueError(f"comparison {grid.name!r}: {cell.pair}: {error}") from None
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,13 +18,13 @@ import yaml
 
 from ..evaluation.result import Result
 from ..files import remove_folder, write_text
+from ..training.deciding import deciding, digest
 from .commit import PACKAGE, source_commit
 from .grid import Cell
 from .layout import Layout
-from .settings import deciding, digest
 
 # -P: the package that runs here, not one that happens to lie in the current folder.
-PROGRAM = (sys.executable, "-P", "-m", "hf_lengthgen.cli", "train")
+PROGRAM = (sys.executable, "-P", "-m", "hf_lengthgen.cli")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -54,9 +55,12 @@ class Job:
     log: what `claim` returned; closed by `collect`, `release` or an error. The run inherits it, so that the cell stays
         claimed for as long as either process lives.
     device: a GPU as CUDA_VISIBLE_DEVICES names it; None leaves the choice to the run.
+    modules: what the run imports first, since they register its task or embedding.
     """
 
-    def __init__(self, cell: Cell, layout: Layout, log: IO, device: str | None = None) -> None:
+    def __init__(
+        self, cell: Cell, layout: Layout, log: IO, device: str | None = None, modules: Sequence[str] = ()
+    ) -> None:
         self.cell, self.layout, self._claim = cell, layout, log
         self.log = layout.work(cell, ".log")
         try:
@@ -66,7 +70,7 @@ class Job:
             write_text(layout.work(cell, ".yaml"), yaml.safe_dump(config.to_dict(), sort_keys=False))
             self.began = time.monotonic()
             self.process = subprocess.Popen(
-                [*PROGRAM, "--config", str(layout.work(cell, ".yaml"))],
+                [*PROGRAM, *import_words(modules), "train", "--config", str(layout.work(cell, ".yaml"))],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -109,7 +113,8 @@ class Job:
     def collect(self, command: str, *, keep_models: bool) -> Result:
         """File the result of a run that has ended well, with what it cannot know itself.
 
-        command: what to type to get this cell again. Without `keep_models` the run's folder is removed.
+        command: what to type to get this cell again. The run's folder is removed or, with `keep_models`, moved to
+            `layout.kept`.
 
         Raises:
             ValueError: the run left no result.
@@ -127,6 +132,8 @@ class Job:
         result.save(self.layout.result(self.cell))
         if keep_models:
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            remove_folder(self.layout.kept(self.cell))
+            os.rename(folder, self.layout.kept(self.cell))
         else:
             remove_folder(folder)
         self.layout.work(self.cell, ".seconds").unlink(missing_ok=True)
@@ -139,12 +146,17 @@ class Job:
 
 
 def discard(cell: Cell, layout: Layout) -> None:
-    """Forget a cell: its result and what its run has left, all but the log. `CellBusy` if another process has it."""
+    """Forget a cell: its result and its unfinished run, all but the log. `CellBusy` if another process has it."""
     with claim(cell, layout):  # the log stays, since a new one would be a second lock
         layout.result(cell).unlink(missing_ok=True)
         remove_folder(layout.work(cell))
         for ending in (".yaml", ".seconds"):
             layout.work(cell, ending).unlink(missing_ok=True)
+
+
+def import_words(modules: Sequence[str]) -> list[str]:
+    """The words for `lengthgen` that import these modules."""
+    return [word for module in modules for word in ("--import", module)]
 
 
 def last_line(path: Path) -> str:

@@ -6,6 +6,7 @@ work_dir/<task>/<variant>/seed0.yaml       settings of the cell's run
                           seed0.log        what it printed
                           seed0/           its output_dir while it is at work
                           seed0.seconds    time spent on it so far
+                          seed0.<digest>/  what it left, with --keep_models; no other run gets in its way
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 
 from ..evaluation.result import Result
 from ..training.arguments import load_training_config
+from ..training.deciding import deciding, difference, digest
 from .grid import Cell
-from .settings import deciding, difference, digest
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Layout:
 
     def work(self, cell: Cell, ending: str = "") -> Path:
         return self.work_dir / cell.task / cell.variant / f"seed{cell.seed}{ending}"
+
+    def kept(self, cell: Cell) -> Path:
+        """Where the run of a finished cell is kept: a place for each of its settings, named by the `settings_digest` of
+        its result, out of the way of the next run.
+        """
+        return self.work(cell, f".{digest(deciding(cell.config))}")
 
     def finished(self, cell: Cell, *, check: bool = True) -> Result | None:
         """The cell's result, if it is there.

@@ -9,7 +9,7 @@ from functools import cached_property
 from statistics import median_low
 
 from ..evaluation.curves import Curve, Point, by_reach, make_curves, point_at
-from ..evaluation.labels import variant_name
+from ..evaluation.labels import HINTS
 from ..evaluation.result import Result
 from ..evaluation.statistics import extrapolation_area
 from ..tasks import get_task
@@ -24,7 +24,7 @@ class Pair:
     """A task and a variant.
 
     Attributes:
-        label: what figures call the variant.
+        label: what tables and figures call the variant.
         cells: one per seed.
         results: of the finished ones, by seed.
     """
@@ -46,7 +46,9 @@ class Pair:
         if not self.results:
             return None
         (curve,) = make_curves(self.results)
-        return dataclasses.replace(curve, label=self.label)
+        # The label without its hint: with and without, an embedding has one colour, and two variants of it have two.
+        family = self.label.removesuffix(HINTS[curve.first.scale_hint])
+        return dataclasses.replace(curve, label=self.label, family=family)
 
     def reaches(self, threshold: float) -> list[int]:
         """The effective length of every finished run."""
@@ -58,12 +60,13 @@ class Pair:
 
     def areas(self, scales: Sequence[Scale]) -> list[float]:
         """The area under the extrapolation curve of every finished run (`extrapolation_area`), up to the last of these
-        scales; over those with equal hints, where there are any. [] where they reach no further than training, or where
-        a run was not tested up to there.
+        scales; over those with equal hints, where there are any. [] where they reach no further than training, where a
+        run was not tested up to there, or where two of them have one size: the curve has no single height there.
         """
         diagonal = [scale for scale in scales if len(set(scale)) == 1] or list(scales)
-        n_max, up_to = self.cells[0].config.n_max, max(map(max, diagonal))
-        if up_to <= n_max:
+        sizes = [max(scale) for scale in diagonal]
+        n_max, up_to = self.cells[0].config.n_max, max(sizes, default=0)
+        if up_to <= n_max or len(set(sizes)) < len(sizes):
             return []
         areas = []
         for result in self.results:
@@ -101,11 +104,6 @@ class Outcomes:
         found = {(p.task, p.variant, result.seed) for p in self.pairs.values() for result in p.results}
         return [cell for cell in self.grid.cells if (cell.task, cell.variant, cell.seed) not in found]
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """variant -> what tables and figures call it."""
-        return {pair.variant: pair.label for pair in self.pairs.values()}
-
     def of_task(self, task: str) -> list[Pair]:
         return [pair for (own, _), pair in self.pairs.items() if own == task]
 
@@ -116,6 +114,10 @@ class Outcomes:
             built = get_task(cell.config.task, **cell.config.task_options)
             found |= {built.expand(n) for n in [*cell.config.eval_lengths, *cell.config.long_lengths]}
         return sorted(found, key=lambda scale: (max(scale), scale))
+
+    def largest(self, task: str) -> Scale | None:
+        """The last of these scales; None without any."""
+        return next(reversed(self.scales(task)), None)
 
     def curves(self, task: str, threshold: float) -> list[Curve]:
         """Of the pairs of a task with results, farthest reach first."""
@@ -147,7 +149,5 @@ def gather(grid: Grid, layout: Layout) -> Outcomes:
                     stale.append(str(layout.result(cell)))
                 else:
                     results.append(result)
-            config = cells[0].config
-            label = grid.labels[variant] or variant_name(config.position_embedding, config.scale_hint)
-            pairs[task, variant] = Pair(task, variant, label, tuple(cells), tuple(results))
+            pairs[task, variant] = Pair(task, variant, grid.labels[variant], tuple(cells), tuple(results))
     return Outcomes(grid, pairs, tuple(stale))

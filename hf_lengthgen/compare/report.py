@@ -10,6 +10,7 @@ from ..evaluation.scale import scale_text
 from ..files import write_text
 from ..tasks import get_task
 from . import html, tables
+from .equality import equality_text
 from .figures import heat_map, task_figure
 from .grid import Grid
 from .layout import Layout
@@ -128,14 +129,15 @@ def _summary(outcomes: Outcomes) -> str:
     runs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     state = "all finished" if finished == total else f"{finished} finished, {total - finished} missing"
     return (
-        f"{len(grid.variants)} variants on {len(grid.tasks)} tasks, {runs} seeds each: {total} cells, {state}. On one "
-        f"task all variants have the same model size, data, number of steps and evaluation, except where a setting "
-        f"belongs to the embedding."
+        f"{len(grid.variants)} variants on {len(grid.tasks)} tasks, {runs} seeds each: {total} cells, {state}. "
+        f"{equality_text(grid)}"
     )
 
 
 def _largest_note(outcomes: Outcomes) -> str:
-    largest = {scale_text(outcomes.scales(task)[-1]) for task in outcomes.grid.tasks}
+    largest = {scale_text(scale) for task in outcomes.grid.tasks if (scale := outcomes.largest(task)) is not None}
+    if not largest:
+        return "No length is tested."
     return (
         f"At n = {' or '.join(sorted(largest))}: mean exact match in % over all seeds, with the lowest and highest "
         f"in parentheses where they differ. A run that had solved nothing at a shorter length was not tested here "
@@ -146,8 +148,9 @@ def _largest_note(outcomes: Outcomes) -> str:
 
 def _about(outcomes: Outcomes, task: str) -> str:
     """Format, steps, and whether the number of operators is known to be constant."""
-    config = next(cell.config for cell in outcomes.grid.cells if cell.task == task)
-    built = get_task(config.task, **config.task_options)
-    steps = sorted({cell.config.steps for cell in outcomes.grid.cells if cell.task == task})
-    trained = f"Trained on n = {config.n_min}..{config.n_max}, {' to '.join(f'{s:,}' for s in steps)} steps."
+    configs = [cell.config for cell in outcomes.grid.cells if cell.task == task]
+    built = get_task(configs[0].task, **configs[0].task_options)
+    ranges = " or ".join(f"{low}..{high}" for low, high in sorted({(c.n_min, c.n_max) for c in configs}))
+    steps = " to ".join(f"{s:,}" for s in sorted({c.steps for c in configs}))
+    trained = f"Trained on n = {ranges}, {steps} steps."
     return f"{built.summary[:1].upper()}{built.summary[1:]} {trained} SRC: {built.src_verdict}"

@@ -66,7 +66,7 @@ def check_finished(cells: Sequence[Cell], layout: Layout, *, redo: bool = False)
             if not redo:
                 raise ValueError(
                     f"{layout.work(cell)} holds an unfinished run with other settings: {changed}. Use --redo to start "
-                    f"such cells over."
+                    f"such cells over, or another --work_dir to keep both."
                 )
             _discard(cell, layout)
 
@@ -84,6 +84,7 @@ def run_cells(
     *,
     time_limit: float | None = None,
     keep_models: bool = False,
+    modules: Sequence[str] = (),
     command: Callable[[Cell], str] = str,
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> Outcome:
@@ -92,7 +93,8 @@ def run_cells(
     Args:
         slots: one entry per cell that may run at a time, the GPU it gets or None (see `devices.slots`).
         time_limit: seconds after which no further cell is started; those at work are finished.
-        keep_models: keep every cell's trained model in work_dir.
+        keep_models: keep every cell's trained model in work_dir (`Layout.kept`).
+        modules: what every run imports first.
         command: what to type to get a cell again; recorded in its result.
         say: called with one line per finished or failed cell.
 
@@ -100,7 +102,7 @@ def run_cells(
         ComparisonInterrupted: after SIGTERM or Ctrl-C, once every run has saved its state.
         OSError, ValueError: a folder cannot be written, or a result cannot be read.
     """
-    run = _Run(layout, len(slots), keep_models, command, say)
+    run = _Run(layout, len(slots), keep_models, modules, command, say)
     for cell in cells:
         result = layout.finished(cell)
         if result is None:
@@ -140,6 +142,7 @@ class _Run:
     layout: Layout
     slots: int
     keep_models: bool
+    modules: Sequence[str]
     command: Callable[[Cell], str]
     say: Callable[[str], None]
     outcome: Outcome = field(default_factory=Outcome)
@@ -162,7 +165,7 @@ class _Run:
                 log.close()
                 self.outcome.finished[cell] = result
             else:
-                self.working[index] = Job(cell, self.layout, log, device)
+                self.working[index] = Job(cell, self.layout, log, device, self.modules)
 
     def file(self, job: Job) -> None:
         """File what an ended run has left, and say how it went."""

@@ -33,7 +33,7 @@ def reach_table(outcomes: Outcomes) -> str:
 
 def headline_table(outcomes: Outcomes) -> str:
     """Effective length: variants down, farthest sum of reaches first, tasks across; then what the numbers are."""
-    labels, tasks = outcomes.labels, outcomes.grid.tasks
+    labels, tasks = outcomes.grid.labels, outcomes.grid.tasks
 
     def total(variant: str) -> int:
         pairs = (outcomes.pairs.get((task, variant)) for task in tasks)
@@ -73,8 +73,9 @@ def largest_table(outcomes: Outcomes) -> str:
     def cell(pair: Pair) -> str:
         if not pair.results:
             return "?"
-        point = pair.at(outcomes.scales(pair.task)[-1])
-        if not point.values:
+        largest = outcomes.largest(pair.task)
+        point = None if largest is None else pair.at(largest)
+        if point is None or not point.values:
             return "–"
         low, high = min(point.values), max(point.values)
         spread = f" ({percent(low)}–{percent(high)})" if low != high else ""
@@ -211,20 +212,20 @@ def summary_csv(outcomes: Outcomes) -> str:
     writer = csv.DictWriter(file, head, lineterminator="\n")
     writer.writeheader()
     for pair in outcomes.pairs.values():
-        scales = outcomes.scales(pair.task)
+        largest = outcomes.largest(pair.task)
         row: dict[str, Any] = {
             "task": pair.task,
             "variant": pair.variant,
             "label": pair.label,
             "seeds": len(pair.cells),
             "finished": len(pair.results),
-            "largest_n": scale_text(scales[-1]),
+            "largest_n": "" if largest is None else scale_text(largest),
         }
-        if pair.results:
+        if pair.results and largest is not None:
             row |= {name: pair.reach(threshold) for name, threshold in reaches.items()}
             row["extrapolation_factor_95"] = round(pair.reach(THRESHOLD) / pair.cells[0].config.n_max, 3)
-            point = pair.at(scales[-1])
-            for name, values in (("largest", point.values), ("area", pair.areas(scales))):
+            areas = pair.areas(outcomes.scales(pair.task))
+            for name, values in (("largest", pair.at(largest).values), ("area", areas)):
                 if values:
                     ends = zip(("", "_low", "_high"), bootstrap(values), strict=True)
                     row |= {name + end: round(value, 6) for end, value in ends}
@@ -233,7 +234,7 @@ def summary_csv(outcomes: Outcomes) -> str:
 
 
 def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> str:
-    labels, variants = outcomes.labels, outcomes.grid.variants
+    labels, variants = outcomes.grid.labels, outcomes.grid.variants
     rows = []
     for task in outcomes.grid.tasks:
         pairs = [outcomes.pairs.get((task, variant)) for variant in variants]

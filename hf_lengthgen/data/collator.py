@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..tasks import Samples
 from ..tasks.task import check_integer
-from .encode import encode
+from .encode import encode, text_codes
 from .tokenizer import character_table, check_characters
 
 
@@ -61,18 +61,8 @@ def rows_to_samples(rows: Sequence[Mapping[str, Any]]) -> Samples:
     hints = [np.ravel(row["scale_hint"]) for row in rows]
     if len({len(hint) for hint in hints}) > 1:
         raise ValueError("rows of one batch must have equally many scale hints")
-    codes = [_codes([row[column] for row in rows]) for column in ("prompt", "answer")]
+    codes = [text_codes([row[column] for row in rows]) for column in ("prompt", "answer")]
     return Samples(*codes, np.stack(hints).astype(np.int64))
-
-
-def _codes(texts: list[str]) -> np.ndarray:
-    """Strings -> uint8 (count, longest), padded on the right with 0."""
-    try:
-        packed = np.array([text.encode("latin-1") for text in texts], dtype=np.bytes_)
-    except UnicodeEncodeError as error:
-        foreign = error.object[error.start]
-        raise ValueError(f"{error.object[:40]!r} has the character {foreign!r}, which is not in Latin-1") from None
-    return packed.view(np.uint8).reshape(len(texts), -1)
 
 
 class ScaleGroupedSampler(torch.utils.data.Sampler[list[int]]):

@@ -1,5 +1,7 @@
 """Rows of characters -> arrays of token ids, without a Python loop over rows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..tasks import Samples
@@ -13,6 +15,20 @@ def vocabulary_table(vocabulary: str) -> np.ndarray:
     table = np.full(256, SPECIAL_TOKENS.index(UNK), dtype=np.int64)
     table[list(vocabulary.encode("latin-1"))] = len(SPECIAL_TOKENS) + np.arange(len(vocabulary))
     return table
+
+
+def text_codes(texts: Sequence[str]) -> np.ndarray:
+    """Strings -> Latin-1 codes, 0 behind the shorter ones: uint8 (count, the longest; at least 1).
+
+    Raises:
+        ValueError: a character beyond Latin-1.
+    """
+    try:
+        packed = np.array([text.encode("latin-1") for text in texts], dtype=np.bytes_)
+    except UnicodeEncodeError as error:
+        foreign = error.object[error.start]
+        raise ValueError(f"{error.object[:40]!r} has the character {foreign!r}, which is not in Latin-1") from None
+    return packed.view(np.uint8).reshape(len(texts), -1)
 
 
 def encode(samples: Samples, table: np.ndarray, bos: int, eos: int, pad: int) -> dict[str, np.ndarray]:

@@ -61,6 +61,17 @@ class Lengths:
         ends = [most for _, most in self._ranges(self.n_max)]
         return max(ends if self.priming_n is None else (*ends, self.priming_n[1]))
 
+    def reached(self, count: int) -> tuple[int, int]:
+        """The smallest and largest n that the first `count` steps, or rows, may have."""
+        ranges = self._ranges(self.n_max_at(max(count - 1, 0)))
+        least, most = min(start for start, _ in ranges), max(end for _, end in ranges)
+        if self.length_weights is not None:
+            drawn = self.n_min + np.flatnonzero(self.length_weights[: most - self.n_min + 1])
+            least, most = int(drawn[0]), int(drawn[-1])
+        return (
+            (least, most) if self.priming_n is None else (min(least, self.priming_n[0]), max(most, self.priming_n[1]))
+        )
+
     def check(self, task: Task) -> None:
         """Raise ValueError if the ranges do not have one entry per hint of the task."""
         for value in (self.n_min, self.n_max):

@@ -124,6 +124,11 @@ class MixedBatches:
         """The rows of the global batch of a step."""
         return self.parts[self.label(step)].samples(step)
 
+    def reached(self, steps: int) -> tuple[int, int]:
+        """The smallest and largest n of so many steps."""
+        ranges = [part.reached(steps) for part in self.parts.values()]
+        return min(least for least, _ in ranges), max(most for _, most in ranges)
+
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
         """One process's share of the batch of a step, as `OnlineBatches.batch` gives it."""
         return self.parts[self.label(step)].batch(step, rank, world_size)

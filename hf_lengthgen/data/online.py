@@ -67,6 +67,10 @@ class OnlineBatches:
         size = self.batch_size // self.groups
         return Samples.concatenate([self.task.sample(tuple(scale), size, rng) for scale in scales])
 
+    def reached(self, steps: int) -> tuple[int, int]:
+        """The smallest and largest n of so many steps."""
+        return self.lengths.reached(steps)
+
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
         """One process's share of the batch of a step: the rows rank, rank + world_size, ... of every group.
 

@@ -1,4 +1,4 @@
-"""Sharing a data set: Parquet files with a card that says what they are, in a folder or on the Hub."""
+"""Sharing a data set: a folder of Parquet files with a card that says what they are; `hub.push_dataset` sends it."""
 
 import dataclasses
 import hashlib
@@ -16,7 +16,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -82,39 +81,6 @@ def export(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
-
-
-def push_to_hub(
-    repo_id: str,
-    task: str | Task,
-    *,
-    private: bool | None = None,
-    token: str | None = None,
-    **arguments: Any,
-) -> str:
-    """Make a data set and push it to the Hub, with its card; returns its address there.
-
-    Args:
-        repo_id: "user/name".
-        private: whether the repository, if it is new, is private; None: as the account's settings say.
-        token: None: the one that is logged in.
-        **arguments: those of `export`.
-    """
-    from huggingface_hub import DatasetCard
-
-    with tempfile.TemporaryDirectory() as place:
-        folder = export(Path(place) / "data set", task, **arguments)
-        parquet = {split: str(folder / "data" / f"{split}-*.parquet") for split in SPLITS}
-        present = {split: pattern for split, pattern in parquet.items() if any(folder.glob(f"data/{split}-*"))}
-        loaded = datasets.load_dataset("parquet", data_files=present, cache_dir=str(Path(place) / "cache"))
-        info = loaded.push_to_hub(repo_id, private=private, token=token)
-        card = DatasetCard.load(folder / "README.md")
-    # What `datasets` wrote about its files stays; the rest of the card is ours.
-    written = DatasetCard.load(repo_id, token=token, ignore_metadata_errors=True)
-    for key in ("configs", "dataset_info"):
-        setattr(card.data, key, written.data.get(key))
-    card.push_to_hub(repo_id, token=token)
-    return str(info.repo_url)
 
 
 def _builders(task: str | Task, rows: Any, seed: int, settings: dict[str, Any]) -> dict[str, TaskBuilder]:

@@ -9,8 +9,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import Samples, Task
-from ..tasks.task import character_codes, check_integer
-from .encode import encode
+from ..tasks.task import check_integer
+from .encode import encode, text_codes
 from .online import share
 from .tokenizer import character_table, check_characters
 
@@ -59,6 +59,10 @@ class StoredBatches:
         chosen = [self.parts[k] for k in rng.choice(len(self.parts), size=self.groups, p=self.shares)]
         return Samples.concatenate([part.take(rng.integers(len(part), size=size)) for part in chosen])
 
+    def reached(self, steps: int) -> tuple[int, int]:
+        """The smallest and largest n of the data set: any step may draw them."""
+        return min(int(part.scales.min()) for part in self.parts), max(int(part.scales.max()) for part in self.parts)
+
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
         """One process's share of the batch of a step, as `OnlineBatches.batch` gives it."""
         arrays = encode(self.samples(step), self.table, *self.specials)
@@ -99,15 +103,7 @@ def _by_scale(rows: Any, task: Task, source: str) -> list[Samples]:
     order = np.argsort(kind.ravel(), kind="stable")
     bounds = np.cumsum(np.bincount(kind.ravel()))[:-1]
     return [
-        Samples(_codes(prompts[part]), _codes(answers[part]), hints[part])
+        Samples(text_codes(prompts[part]), text_codes(answers[part]), hints[part])
         for part in np.split(order, bounds)
         if len(part)
     ]
-
-
-def _codes(texts: np.ndarray) -> np.ndarray:
-    """Latin-1 codes of strings, 0 behind the shorter ones: uint8, (count, the longest)."""
-    codes = np.zeros((len(texts), max(map(len, texts))), dtype=np.uint8)
-    for row, text in enumerate(texts):
-        codes[row, : len(text)] = character_codes(str(text))
-    return codes

@@ -1,7 +1,5 @@
 """A character tokenizer that needs no code of ours to load: AutoTokenizer reads what it saves."""
 
-import difflib
-
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
@@ -78,6 +76,6 @@ def check_characters(text: str, tokenizer: PreTrainedTokenizerFast) -> None:
     if foreign:
         allowed = "".join(sorted((t for t in vocabulary if len(t) == 1), key=vocabulary.__getitem__))
         shown = text if len(text) <= 40 else f"{text[:40]}..."
-        match = difflib.get_close_matches(foreign[0].lower(), allowed, n=1)
-        hint = f"; did you mean {match[0]!r}?" if match else ""
+        small = foreign[0].lower()
+        hint = f"; did you mean {small!r}?" if small in allowed else ""
         raise ValueError(f"{shown!r} has characters {''.join(foreign)!r}; allowed: {allowed!r}{hint}")

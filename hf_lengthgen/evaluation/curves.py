@@ -17,6 +17,7 @@ from .result import Result
 from .statistics import effective_length, t_interval
 
 _SAME = ("n_min", "n_max", "steps", "batch_size")
+_OF_A_RUN = ("seed", "init_from")  # settings in which the runs of a variant may differ
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def make_curves(results: Iterable[Result]) -> list[Curve]:
 
     Raises:
         ValueError: no results; two runs of a variant with one seed; runs of a variant that differ in training
-            lengths, steps, batch size or the number of scale hints.
+            lengths or another setting than the seed, or in the number of scale hints.
     """
     groups: dict[tuple, list[Result]] = defaultdict(list)
     for result in results:
@@ -140,6 +141,11 @@ def _check(group: list[Result]) -> None:
         values = sorted({getattr(result, key) for result in group})
         if len(values) > 1:
             raise ValueError(f"runs of {name} differ in {key} ({values[0]} and {values[1]}): they cannot be averaged.")
+    for key in sorted(set().union(*(result.settings for result in group)).difference(_OF_A_RUN)):
+        values = [result.settings[key] for result in group if key in result.settings]
+        if any(value != values[0] for value in values):
+            other = next(value for value in values if value != values[0])
+            raise ValueError(f"runs of {name} differ in {key} ({values[0]} and {other}): they cannot be averaged.")
     hints = sorted({len(score.n) for result in group for score in result.lengths})
     if len(hints) > 1:
         counts = " and ".join(map(str, hints))

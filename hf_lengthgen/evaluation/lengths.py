@@ -22,7 +22,7 @@ from .metrics import (
     right_tokens,
     teacher_forced,
 )
-from .scale import scale_text
+from .scale import beyond_a_zero, scale_text
 
 Scale = int | tuple[int, ...]
 ERROR_BINS = 10
@@ -67,17 +67,17 @@ def evaluate_lengths(
             test; None: the task's own share.
         progress: True shows a bar that counts examples; a function is called with each LengthResult as soon
             as it is there.
-        stop_at_zero: stop after the first length at which nothing is right.
+        stop_at_zero: leave out what lies beyond a length at which nothing is right (`scale.beyond_a_zero`).
         details: in mode "generate", decode wrong answers to their end too, which takes longer, and report token
             accuracy, final answers and steps; an error in mode "teacher".
 
     Returns:
-        One LengthResult per length, in the given order; fewer after a stop.
+        One LengthResult per length, in the given order, but for those left out.
 
     Raises:
         ValueError: an empty list of lengths, a length that is repeated or not made of integers >= 1, examples
-            or batch_size below 1, a length that the task has no rows of, an unknown mode, a negative seed, details of a
-            mode that writes no answers.
+            or batch_size below 1, a length that the task has no rows of or the model no positions for, an unknown mode,
+            a negative seed, details of a mode that writes no answers.
     """
     scales = _scales(task, lengths)
     for key, value, least in (("examples", examples, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
@@ -89,20 +89,45 @@ def evaluate_lengths(
     if details and mode != "generate":
         raise ValueError(f"details are of answers as the model writes them: they go with mode generate, not {mode}.")
     task = with_hard(task, hard)
-    for scale in scales:  # one that the task has no rows of is found before the work on the others
-        task.sample(scale, 1, np.random.default_rng(seed))
+    for scale in scales:  # a misfit is found before the work on the others
+        check_scale(model, tokenizer, task, scale)
 
     results: list[LengthResult] = []
     bar = tqdm(total=examples * len(scales), unit="example", disable=progress is not True)
     with _evaluating(model), torch.inference_mode(), bar:
         for scale in scales:
+            if stop_at_zero and beyond_a_zero(scale, results):
+                continue
             result = _evaluate_scale(model, tokenizer, task, scale, examples, mode, batch_size, seed, bar, details)
             results.append(result)
             if callable(progress):
                 progress(result)
-            if stop_at_zero and result.correct == 0:
-                break
     return results
+
+
+def check_scale(model: Any, tokenizer: Any, task: Any, scale: tuple[int, ...]) -> None:
+    """Draw a row of this scale and number its tokens.
+
+    Raises:
+        ValueError: the task has no row of it, or a table of the model's positions ends before it.
+    """
+    from ..data.encode import encode
+    from ..data.tokenizer import character_table
+
+    sample = task.sample(scale, 1, np.random.default_rng(0))
+    if not hasattr(model, "model") or not hasattr(model.model, "check_positions"):
+        return  # of another kind, such as a retrofitted one
+    specials = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    row = encode(sample, character_table(tokenizer), *specials)
+    devices = [model.device] if model.device.type == "cuda" else []
+    try:
+        with (
+            _evaluating(model),
+            torch.random.fork_rng(devices=devices),
+        ):  # positions may be random: the evaluation draws what it drew
+            model.model.check_positions(**{k: v for k, v in _inputs(model, row).items() if k != "attention_mask"})
+    except ValueError as error:
+        raise ValueError(f"n = {scale_text(scale)}: {error}") from None
 
 
 def _scales(task: Any, lengths: Sequence[Scale]) -> list[tuple[int, ...]]:

@@ -87,34 +87,39 @@ def curves_figure(results: Iterable[Result | Curve], title: str | None = None, t
     """A matplotlib Figure with one curve per variant.
 
     Each curve is the mean over its seeds, with the band from worst to best seed, and ends at its first 0%.
-    The training lengths are shaded. Colour and marker tell the embedding, dashes that it does not know the
-    scale, hollow markers that the point is teacher-forced. The legend is sorted by reach, the largest length
-    up to which the mean is at least `threshold` at every tested length. With two or more scale hints only
+    The training lengths are shaded, if all curves have the same. Colour and marker tell the embedding, dashes that it
+    does not know the scale, hollow markers that the point is teacher-forced. The legend is sorted by reach, the largest
+    length up to which the mean is at least `threshold` at every tested length. With two or more scale hints only
     scales with equal hints are drawn, if there are any.
 
     Args:
-        results: of one task, all trained on the same lengths; or curves made of them, whose labels and order
-            are kept.
+        results: of one task; or curves made of them, whose labels, families (a colour each) and order are kept.
         title: default: the task, the training lengths and the largest tested one.
         threshold: share that counts as solved.
 
     Raises:
-        ValueError: no results, none with a tested length, several tasks or training ranges, or what
-            `make_curves` refuses.
+        ValueError: no results, none with a tested length, several tasks, or what `make_curves` refuses.
     """
     curves = [curve for curve in _curves_of(results, threshold) if curve.points]
     if not curves:
         raise ValueError("there is nothing to draw: no result has a tested length.")
-    for key, what in ((("task",), "tasks"), (("n_min", "n_max"), "training lengths")):
-        values = {tuple(str(getattr(curve.first, part)) for part in key) for curve in curves}
-        if len(values) > 1:
-            listed = ", ".join("..".join(value) for value in sorted(values))
-            raise ValueError(f"one figure compares results of equal {what}, got {listed}.")
+    tasks = sorted({curve.first.task for curve in curves})
+    if len(tasks) > 1:
+        raise ValueError(f"one figure compares results of equal tasks, got {', '.join(tasks)}.")
 
     from matplotlib import rc_context
 
     with rc_context({"font.size": 10, "axes.labelsize": 10.5}):
         return _draw(curves, title, threshold)
+
+
+def trained_on(curves: Iterable[Curve]) -> str:
+    """ "trained on n = 1–12", or "trained on n = 1–12 or 1–20" where they differ."""
+    return "trained on n = " + " or ".join(f"{low}–{high}" for low, high in _training_ranges(curves))
+
+
+def _training_ranges(curves: Iterable[Curve]) -> list[tuple[int, int]]:
+    return sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
 
 
 def _curves_of(results: Iterable[Result | Curve], threshold: float) -> list[Curve]:
@@ -206,14 +211,17 @@ def _draw_curve(axes: Any, curve: Curve, style: dict, size: float, layer: float,
 
 
 def _styles(curves: list[Curve]) -> dict[str, dict]:
-    """Colour and marker by family (embedding and options), dashes by hint."""
+    """Colour and marker by family (a variant of an embedding, with or without hint), dashes by hint."""
     known = list(NAMES)
 
     def place(curve: Curve) -> tuple:
         name = curve.first.position_embedding
         return (known.index(name) if name in known else len(known), name, curve.family)
 
-    families = list(dict.fromkeys(curve.family for curve in sorted(curves, key=place)))
+    owners = {curve.family: curve.first.position_embedding for curve in sorted(curves, key=place)}
+    firsts = {name: family for family, name in reversed(owners.items())}
+    # A second variant of an embedding comes last, so that the other embeddings keep their colours.
+    families = sorted(owners, key=lambda family: family != firsts[owners[family]])
     # LBPE's vermilion stays LBPE's, in figures without it too.
     shift = 0 if any(curve.first.position_embedding == LBPE for curve in curves) else 1
     styles = {}
@@ -231,32 +239,23 @@ def _styles(curves: list[Curve]) -> dict[str, dict]:
 def _decorate(axes: Any, curves: list[Curve], title: str | None) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    first = curves[0].first
+    ranges = _training_ranges(curves)
+    ends = [high for _, high in ranges]
     lengths = sorted({max(point.n) for curve in curves for point in drawn_points(curve)})
     # Some of the shaded range shows even where all tests lie beyond it.
-    left, right = min([max(first.n_min, first.n_max / 2), *lengths]), max([first.n_max, *lengths])
+    left, right = min([*(max(low, high / 2) for low, high in ranges), *lengths]), max([*ends, *lengths])
     axes.set_xscale("log")
     # A little air on both sides; a log axis needs it as a factor.
     pad = (right / left) ** 0.03 if right > left else 1.3
     axes.set_xlim(left / pad, right * pad)
     axes.set_ylim(0, 103)
     axes.xaxis.set_minor_locator(NullLocator())
-    ticks = sorted({first.n_max, *lengths})
-    axes.set_xticks(ticks, labels=_tick_labels(ticks, left, right, first.n_max))
+    ticks = sorted({*ends, *lengths})
+    axes.set_xticks(ticks, labels=_tick_labels(ticks, left, right, max(ends)))
     axes.set_yticks(range(0, 101, 20))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}%"))
-    axes.axvspan(max(first.n_min, left / pad), first.n_max, color="#EFEFEF", zorder=0, linewidth=0)
-    axes.axvline(first.n_max, color="#9A9A9A", linewidth=0.9, linestyle=":", zorder=1)
-    axes.text(
-        first.n_max,
-        2,
-        "trained on \n" + f"n = {first.n_min}–{first.n_max} ",
-        ha="right",
-        va="bottom",
-        fontsize=8.5,
-        color="#6A6A6A",
-        zorder=1,
-    )
+    if len(ranges) == 1:  # several, on top of one another, would not tell whose they are
+        _shade(axes, *ranges[0], left / pad)
     axes.grid(axis="y", color=_FAINT, linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
     axes.set_xlabel("length n (log scale)")
@@ -266,8 +265,16 @@ def _decorate(axes: Any, curves: list[Curve], title: str | None) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#888888")
     axes.tick_params(colors=_INK)
-    default = f"{first.task}: trained on n = {first.n_min}–{first.n_max}, tested up to n = {right:,}"
+    default = f"{curves[0].first.task}: {trained_on(curves)}, tested up to n = {right:,}"
     axes.set_title(default if title is None else title, fontsize=12, color=_INK, loc="left", pad=12)
+
+
+def _shade(axes: Any, low: int, high: int, left: float) -> None:
+    """The training lengths, as far as the axis shows them."""
+    axes.axvspan(max(low, left), high, color="#EFEFEF", zorder=0, linewidth=0)
+    axes.axvline(high, color="#9A9A9A", linewidth=0.9, linestyle=":", zorder=1)
+    text = f"trained on \nn = {low}–{high} "
+    axes.text(high, 2, text, ha="right", va="bottom", fontsize=8.5, color="#6A6A6A", zorder=1)
 
 
 def _tick_labels(ticks: list[int], left: int, right: int, keep: int) -> list[str]:

@@ -29,8 +29,8 @@ class Result:
         position_embedding, position_options, scale_hint: as in the model's config; scale_hint is none, input
             or prompt.
         seed: of the training run.
-        n_min, n_max: shortest and longest training length.
-        steps, batch_size: training steps and examples per step.
+        n_min, n_max: shortest and longest training length, priming included.
+        steps, batch_size: training steps, as planned, and examples per step.
         parameters: number of trainable parameters.
         fairness: the five things in which results of this literature differ, in words: format, metric, seeds,
             checkpoint, extra_knowledge.
@@ -47,6 +47,7 @@ class Result:
         wall_seconds: from the start of the run's process to its end, over all resumptions; None where not measured.
         settings, settings_digest: of the training configuration, those that decide the numbers; empty where not
             recorded.
+        steps_done: after how many steps the weights were taken, which early stopping decides; None: not recorded.
 
     Raises:
         ValueError: on construction, if a value has the wrong type, is out of range, or contradicts another.
@@ -80,6 +81,7 @@ class Result:
     wall_seconds: float | None = None
     settings: dict = field(default_factory=dict)
     settings_digest: str = ""
+    steps_done: int | None = None
 
     def __post_init__(self) -> None:
         for key in ("task_options", "position_options", "fairness", "relations", "versions", "hardware", "settings"):

@@ -1,5 +1,6 @@
 """Model cards: a README.md whose every number comes from a result file."""
 
+import json
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -116,8 +117,19 @@ def render(template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters |= {"literal": literal, "comment": _comment}
     text = files(__package__).joinpath("templates", template).read_text(encoding="utf-8")
     return environment.from_string(text).render(**values)
+
+
+def literal(text: str) -> str:
+    """Python code of a string, in double quotes."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _comment(text: str) -> str:
+    """The text where a line of code ends with it."""
+    return text if text.isprintable() else literal(text)[1:-1]
 
 
 def eval_results(result: Result) -> list[Any]:
@@ -271,6 +283,8 @@ def _glossary(relations: list | None) -> list[tuple[str, str]]:
 
 def _limits(result: Result, threshold: float) -> list[str]:
     """What the card does not claim, in sentences that follow from the result."""
+    from .export import result_exports
+
     scores = [result.at(score.n) for score in result.lengths]
     failing = [score for score in scores if score.exact_match < threshold]
     longest = max(scores, key=lambda score: (sum(score.n), score.n))
@@ -282,8 +296,13 @@ def _limits(result: Result, threshold: float) -> list[str]:
         )
     limits.append(f"Nothing is claimed beyond length {scale_text(longest.n)}, the longest that was tested.")
     limits.append("It knows this one task in this one format; other characters in a prompt are an error.")
+    exported = (
+        ", and exported by torch.export or to ONNX"
+        if result_exports(result)
+        else "; exporting it (torch.export, ONNX) is not supported"
+    )
     limits.append(
-        "It runs in transformers, and exported by torch.export or to ONNX. Serving engines that put their own "
+        f"It runs in transformers{exported}. Serving engines that put their own "
         "attention in its place (vLLM, TGI) would leave out the position embedding, and are not supported."
     )
     if result.scale_hint == "prompt":
@@ -303,6 +322,7 @@ def _facts(result: Result) -> list[tuple[str, Any]]:
         ("position options", _pairs(result.position_options)),
         ("seed", result.seed),
         ("steps", result.steps),
+        ("stopped early, after steps", None if result.steps_done == result.steps else result.steps_done),
         ("batch size", result.batch_size),
         ("parameters", result.parameters),
         ("last training loss", result.final_loss),

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..evaluation.labels import variant_name
 from ..evaluation.result import Result
+from ..tasks.formats import NumberFormat
 from .words import in_words
 
 LONGEST = 2000  # characters of a prompt: about ten seconds on one core
@@ -116,20 +117,26 @@ class Model:
         import numpy as np
 
         prompt = self.task.sample(2 * self.result.n_max, 1, np.random.default_rng(0)).prompt_strings()[0]
-        if self.task.name != "addition":
+        if not self.takes_sums:
             return prompt
         one, other = prompt.rstrip("=").split("+")
         return f"{one[::-1]}+{other[::-1]}"
 
+    @property
+    def takes_sums(self) -> bool:
+        """Whether questions are asked as people write them, "123+45": `_prompt` and `_people` know one format."""
+        task = self.task
+        return task.name == "addition" and task.format == NumberFormat() and task.options["padding"] == "equal"
+
     def ask(self, text: str) -> Answer:
-        """Answers an addition as people write it, "123+45", or a prompt of the model's task.
+        """Answers an addition as people write it, "123+45" (see `takes_sums`), or a prompt of the model's task.
 
         Raises:
             ValueError: text that is no such question, or a question that is too long for a demonstration.
         """
         import torch
 
-        operands = _SUM.fullmatch(text) if self.task.name == "addition" else None
+        operands = _SUM.fullmatch(text) if self.takes_sums else None
         prompt = text.strip() if operands is None else self._prompt(*map(_digits, operands.groups()))
         if len(prompt) > LONGEST:
             raise ValueError(f"the prompt has {len(prompt)} characters; this demonstration takes {LONGEST}.")
@@ -152,7 +159,7 @@ class Model:
         return Answer(prompt, written, expected, ended, *sums, seconds, tuple(row), first)
 
     def _prompt(self, a: str, b: str) -> str:
-        """Two numbers in the format of the addition task: least significant digit first, padded to equal length."""
+        """Two numbers in the task's usual format: least significant digit first, padded to equal length."""
         if self.task.options.get("widths") == "equal":
             a, b = a.zfill(len(b)), b.zfill(len(a))
         return f"{a[::-1]}+{b[::-1]}="

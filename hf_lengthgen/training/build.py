@@ -24,15 +24,6 @@ def own_generator(device: torch.device | None = None) -> AbstractContextManager:
     return torch.random.fork_rng(devices=devices)
 
 
-def build_task(config: TrainingConfig) -> Any:
-    """The only task. ValueError for an unknown name or option, and where there are several (`build_parts`)."""
-    from ..tasks import get_task
-
-    if config.tasks is not None:
-        raise ValueError("this takes a single task; the setting tasks names several.")
-    return get_task(config.task, **config.task_options)
-
-
 def mixed_batches(config: TrainingConfig, parts: list[Part]) -> Any:
     """What gives the batch of every step of a run: of its only task, or of the task drawn for the step."""
     from ..data.mixed import MixedBatches
@@ -69,13 +60,9 @@ def position_options(config: TrainingConfig, task: Any) -> dict[str, Any]:
     return discovered_options(found) | config.position_options
 
 
-def build_model(config: TrainingConfig, task: Any, tokenizer: Any) -> Any:
-    """A model whose weights are a function of the config alone (the caller's generator is left as it was)."""
-    return assemble_model(config, [Part(None, task, tokenizer, config.task_options)], tokenizer)
-
-
 def assemble_model(config: TrainingConfig, parts: list[Part], tokenizer: Any) -> Any:
-    """As `build_model`, for the parts and the tokenizer that `build_parts` gives."""
+    """A model, for the parts and the tokenizer that `build_parts` gives, whose weights are a function of the config
+    alone (the caller's generator is left as it was)."""
     from ..model.configuration_lengthgen import LengthGenConfig
     from ..model.modeling_lengthgen import LengthGenForCausalLM
 

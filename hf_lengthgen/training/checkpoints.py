@@ -111,14 +111,19 @@ class CheckpointStore:
         except (OSError, SafetensorError) as problem:
             raise self._not_written(step, problem) from problem
 
-    def load_best(self, model: torch.nn.Module) -> None:
-        """Loads the weights that `save_best` kept. CheckpointError if they are damaged or gone."""
+    def load_best(self, step: int, model: torch.nn.Module) -> bool:
+        """Loads the weights that `save_best` kept of `step`. False, with a warning, where they are damaged, gone, or
+        those of another step, which a run that crashed may have kept."""
         try:
             state = json.loads((self.best / "state.json").read_text(encoding="utf-8"))
+            if state["step"] != step:
+                raise _Damaged(f"they are those of step {state['step']}")
             tensors = _read_tensors(self.best, "model.safetensors", state)
-        except (OSError, ValueError, _Damaged) as problem:
-            raise CheckpointError(f"The best weights in {str(self.best)!r} cannot be read: {problem}.") from None
+        except (OSError, ValueError, KeyError, TypeError, _Damaged) as problem:
+            warnings.warn(f"The best weights, of step {step}, are not in {str(self.best)!r}: {problem}.", stacklevel=2)
+            return False
         _load_model(model, tensors, self.best)
+        return True
 
     def _not_written(self, step: int, problem: Exception) -> CheckpointError:
         last = self.latest()

@@ -72,8 +72,7 @@ def train(
     config.validate()
     accelerator = accelerator or make_accelerator(config)
     check_processes(config, accelerator.num_processes)
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
+    set_threads(config)
     parts, tokenizer = build_parts(config)
     batches = mixed_batches(config, parts)
     model = assemble_model(config, parts, tokenizer)
@@ -107,6 +106,7 @@ def train(
         loop.go(start, stop, progress and accelerator.is_local_main_process, on_step)
         whole.pull(config.steps)  # before the tracker ends, which takes the connection between processes with it
     whole.live.set_gate_noise(None)
+    history.n_range = list(batches.reached(history.steps))
     model.eval()
     return Trained(model, tokenizer, history)
 
@@ -134,6 +134,11 @@ def make_accelerator(config: TrainingConfig) -> Any:
         )
     shard_on_cpu(accelerator)
     return accelerator
+
+
+def set_threads(config: TrainingConfig) -> None:
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
 
 
 def check_processes(config: TrainingConfig, running: int) -> None:
@@ -269,7 +274,8 @@ class _Loop:
 
     def solved_for_good(self) -> bool:
         """Whether the last `early_stopping` validations solved every scale, all of them with the gates settled."""
-        patience, scales = self.config.early_stopping, len(self.config.validate_lengths)
+        patience = self.config.early_stopping
+        scales = len({self.parts[0].task.expand(n) for n in self.config.validate_lengths})
         since = round(self.config.settle * self.config.steps) if self.model.gate_parameters() else 0
         validated = [r for r in self.history.records if "solved" in r and r["step"] > since]
         last = validated[-patience:] if patience else []
@@ -282,13 +288,14 @@ class _Loop:
         if not self.config.validate_lengths:
             return
         self.model.eval()
+        record["validate_lengths"] = self.config.to_dict()["validate_lengths"]
         record["solved"], record["exact_match"], solved = [], {}, []
         for part in self.parts:
             results = evaluate_lengths(
                 self.model,
                 part.tokenizer,
                 part.task,
-                self.config.validate_lengths,
+                sorted({part.task.expand(n) for n in self.config.validate_lengths}, key=lambda s: (sum(s), s)),
                 examples=16,
                 mode="teacher",
                 seed=self.config.eval_seed,
@@ -323,7 +330,8 @@ class _Loop:
         place = f"{name} received: stopped after step {done} of {self.config.steps}"
         if self.store is None:
             return f"{place}; nothing is saved, since there is no output_dir."
-        return f"{place}, saved in {self.store.path(done)}; the same command goes on from there."
+        how = "the same command" if self.config.resume else "without resume=false the same command"
+        return f"{place}, saved in {self.store.path(done)}; {how} goes on from there."
 
     def diverged(self, step: int, loss: float, norm: float) -> str:
         last = self.store.latest() if self.store is not None else None

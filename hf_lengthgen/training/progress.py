@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from ..evaluation.scale import scale_text
 
 
 @dataclass
@@ -14,14 +16,18 @@ class History:
     records: one dict per logged step with `step` (steps done), `loss` (cross-entropy per answer token),
     `learning_rate`, `penalty_weight`, `open_gates` (None without gates) and, where the quick validation ran,
     `solved` (scales at which every example was right) and `exact_match` ({scale: share}). A run on several tasks has
-    the step's `task`, and its `exact_match` is {task and scale: share}.
+    the step's `task`, and its `exact_match` is {task and scale: share}. `validate_lengths`: what was to be validated.
     seconds: time spent in training, over all resumptions.
     peak_memory_mb: largest memory in use, in MiB; None where it cannot be measured.
+    n_range: the shortest and longest training length, priming included; None where it is not on record.
+    best_of_run: whether the history was cut at the best validation, whose weights it goes with.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     peak_memory_mb: float | None = None
+    n_range: list[int] | None = None
+    best_of_run: bool = False
 
     @property
     def final_loss(self) -> float | None:
@@ -39,7 +45,8 @@ class History:
     def best(self) -> dict[str, Any] | None:
         """The record of the first validation that no other beats in mean exact match; None without validations.
 
-        Scales that a validation left out, because a shorter one was at 0, count as 0: all have the same scales.
+        Of those with the scales of the last one: a resumed run may have others. Scales that a validation left out,
+        because a shorter one was at 0, count as 0.
         """
         return max(self._validated(), key=_score, default=None)
 
@@ -48,8 +55,14 @@ class History:
         best = self.best()
         return best if best is not None and _score(best) > _score(self._validated()[-1]) else None
 
+    def cut_at(self, step: int) -> History:
+        """The history that goes with the weights which `step` left, kept as the best of the run."""
+        records = [record for record in self.records if record["step"] <= step]
+        return replace(self, records=records, best_of_run=True)
+
     def _validated(self) -> list[dict[str, Any]]:
-        return [record for record in self.records if "exact_match" in record]
+        records = [record for record in self.records if "exact_match" in record]
+        return [r for r in records if r.get("validate_lengths") == records[-1].get("validate_lengths")]
 
 
 def _score(record: dict[str, Any]) -> float:
@@ -86,6 +99,6 @@ def _summary(record: dict[str, Any], solved: list) -> str:
     parts = [f"loss {record['loss']:.4f}"]
     if record["open_gates"] is not None:
         parts.append(f"gates {record['open_gates']}")
-    scales = " ".join("x".join(map(str, s)) if isinstance(s, list | tuple) else str(s) for s in solved)
+    scales = " ".join(map(scale_text, solved))
     parts.append(f"solved {scales or '-'}")
     return ", ".join(parts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..evaluation.labels import with_knowledge
 from .arguments import TrainingConfig
+from .deciding import deciding, digest
 from .environment import hardware, peak_memory_mb, versions
 from .mixture import told
 from .progress import History
@@ -40,6 +41,11 @@ def build_result(
         entry = next(entry for entry in config.tasks if entry["label"] == label)
         about = f"{about} ({told(config, label)})"
         name, extra = f"{name}-{label}", "the task" if extra == "none" else f"{extra}; the task"
+    if config.priming_share:
+        told_of = f"{config.priming_share:.0%} of the instances are of length {' to '.join(map(str, config.priming_n))}"
+        extra = told_of if extra == "none" else f"{extra}; {told_of}"
+    n_min, n_max = history.n_range or (config.n_min, config.n_max)
+    settings = deciding(config)
     return Result(
         name=name,
         task=entry["name"],
@@ -49,9 +55,10 @@ def build_result(
         position_options=model.config.position_options or {},
         scale_hint=config.scale_hint,
         seed=config.seed,
-        n_min=config.n_min,
-        n_max=config.n_max,
-        steps=history.steps or config.steps,
+        n_min=n_min,
+        n_max=n_max,
+        steps=config.steps,
+        steps_done=history.steps or None,
         batch_size=config.batch_size,
         parameters=sum(p.numel() for p in model.parameters()),
         fairness={
@@ -70,10 +77,14 @@ def build_result(
         versions=versions(),
         command=command,
         hardware=hardware(model.device),
+        settings=settings,
+        settings_digest=digest(settings),
     )
 
 
 def checkpoint_text(history: History) -> str:
-    """Which weights are evaluated: always the last; the best validation is named where it was better."""
+    """Which weights are evaluated: the last, and the best validation is named where it was better; or those of it."""
+    if history.best_of_run:
+        return f"best validation (step {history.steps})"
     best = history.better_than_last()
     return "last" if best is None else f"last (the best validation was at step {best['step']})"

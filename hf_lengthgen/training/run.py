@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..evaluation.scale import scale_text
 from . import saving, scores
 from .arguments import TrainingConfig
 from .checkpoints import CheckpointError, CheckpointStore, check_same_config
-from .loop import make_accelerator, train
+from .loop import make_accelerator, set_threads, train
 from .mixture import Part, build_parts, choose_part, scale_rule
 from .progress import History
 from .record import build_result
@@ -48,8 +49,8 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     # Tasks that do not fit together, and scales that do not fit a task, are found now: before anything is written.
     parts, tokenizer = build_parts(config)
     scale_rule(config, parts, tokenizer)
-    for part in parts:
-        scores.check_scales(config, part.task)
+    scores.check_scales(config, parts, tokenizer)
+    set_threads(config)
     accelerator = make_accelerator(config)
     show = progress and accelerator.is_main_process
     if accelerator.is_main_process:
@@ -61,10 +62,11 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     if not (folder / "model" / saving.TRAINING_FILE).is_file():
         model, tokenizer, history = train(config, accelerator=accelerator, progress=progress)
         if accelerator.is_main_process:
-            if history.better_than_last() is not None:
+            best = history.better_than_last()
+            if best is not None:
                 better = copy.deepcopy(model)
-                CheckpointStore(folder / "checkpoints", config).load_best(better)
-                _finish(folder / "best", better, tokenizer, config, history)
+                if CheckpointStore(folder / "checkpoints", config).load_best(best["step"], better):
+                    _finish(folder / "best", better, tokenizer, config, history.cut_at(best["step"]))
             _finish(folder / "model", model, tokenizer, config, history)
     if not accelerator.is_main_process:
         return None
@@ -107,7 +109,7 @@ def _evaluate(
         config,
         place / "lengths.json",
         digest=files.fingerprint(folder / "model" / "model.safetensors"),
-        report=_report if show else lambda result: None,
+        report=report_length if show else lambda result: None,
     )
     result = build_result(config, part.task, model, saved.history, lengths, command, label=part.label)
     if part.label is not None:
@@ -123,7 +125,7 @@ def _refusals_told(folder: Path) -> Iterator[None]:
     except OSError as problem:
         raise CheckpointError(
             f"The results cannot be written to {str(folder)!r}: {problem.strerror or problem}; the finished model is "
-            f"in {str(folder / 'model')!r}, and the same command goes on from there."
+            f"in {str(folder / 'model')!r}, and the same command, without resume=false, goes on from there."
         ) from problem
 
 
@@ -160,15 +162,14 @@ def _show(model: Any, part: Part, config: TrainingConfig, result: Any) -> None:
     if text and part.label in (None, config.tasks and config.tasks[0]["label"]):  # one model: once is enough
         print(f"\n{text}", file=sys.stderr)
     name = "" if part.label is None else f"{part.label}. "
-    example = solved_example(model, part.tokenizer, part.task, 3 * config.n_max)
+    try:
+        example = solved_example(model, part.tokenizer, part.task, 3 * result.n_max)
+    except ValueError as error:  # the task has no row of that scale, or the model no positions
+        example = f"No instance of scale {3 * result.n_max} is shown: {error}"
     print(f"\n{name}{example}\n", file=sys.stderr, flush=True)
 
 
-def _report(result: Any) -> None:
+def report_length(result: Any) -> None:
     """One line per length, as soon as it is evaluated."""
-    scale = "x".join(map(str, result.n))
-    print(
-        f"n = {scale}: {result.exact_match:.1%} of {result.examples} ({result.mode}, {result.seconds:.1f} s)",
-        file=sys.stderr,
-        flush=True,
-    )
+    scored = f"{result.exact_match:.1%} of {result.examples} ({result.mode}, {result.seconds:.1f} s)"
+    print(f"n = {scale_text(result.n)}: {scored}", file=sys.stderr, flush=True)

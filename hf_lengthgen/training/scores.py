@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from collections.abc import Callable
@@ -9,13 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from .. import files
 from ..evaluation.hard import HARD
+from ..evaluation.scale import beyond_a_zero, scale_text
 from .arguments import TrainingConfig
-from .build import keyed_seed, own_generator
+from .build import assemble_model, keyed_seed, own_generator
+from .mixture import Part
 
 Scale = tuple[int, ...]
 DENSE_BYTES = 2**30  # float32 scores of one example in one layer; several such tables live at once
@@ -36,25 +38,30 @@ def planned(config: TrainingConfig, task: Any) -> list[tuple[str, Scale, int]]:
     return plan
 
 
-def check_scales(config: TrainingConfig, task: Any) -> None:
-    """Draw one row at every scale that is to be evaluated, and at the ends of the training lengths.
+def check_scales(config: TrainingConfig, parts: list[Part], tokenizer: Any) -> None:
+    """Draw one row at every scale that is to be evaluated, and at the ends of the training lengths, and number its
+    tokens as the model will.
 
-    ValueError, naming the setting, where a scale does not fit the task or the task has no row of it.
+    ValueError, naming the setting, where a scale does not fit a task, a task has no row of it, or a table of positions
+    is too short for it.
     """
-    asked = {key: getattr(config, key) for key in ("eval_lengths", "long_lengths", "validate_lengths")}
+    from ..evaluation.lengths import check_scale
+
+    asked = {key: getattr(config, key) for key in ("eval_lengths", "long_lengths")}
+    if config.validate_every:
+        asked["validate_lengths"] = config.validate_lengths
     if config.dataset is None:
         asked |= {"n_min": [config.n_min], "n_max": [config.n_max]}
-    for key, lengths in asked.items():
-        for n in lengths:
-            try:
-                task.sample(n, 1, np.random.default_rng(0))
-            except ValueError as error:
-                raise ValueError(f"{key}: {error}") from None
-
-
-def beyond_a_zero(scale: Scale, results: list) -> bool:
-    """Whether at some evaluated scale that is nowhere longer not one example was right."""
-    return any(r.correct == 0 and all(m >= n for m, n in zip(scale, r.n, strict=True)) for r in results)
+    # Layers have no part in it, nor have the relations that discovery would find.
+    small = dataclasses.replace(config, num_hidden_layers=1, intermediate_size=1, relations="dictionary")
+    model = assemble_model(small, parts, tokenizer).eval()
+    for part in parts:
+        for key, lengths in asked.items():
+            for n in lengths:
+                try:
+                    check_scale(model, part.tokenizer, part.task, part.task.expand(n))
+                except ValueError as error:
+                    raise ValueError(f"{key}: {error}") from None
 
 
 def too_long_for_dense(model: Any, task: Any, scale: Scale) -> bool:
@@ -90,8 +97,9 @@ def evaluate_all(
         if config.stop_at_zero and beyond_a_zero(scale, results):
             continue
         if too_long_for_dense(model, task, scale):
-            name = "x".join(map(str, scale))
-            warnings.warn(f"n = {name} is left out: dense attention would need too much memory.", stacklevel=2)
+            warnings.warn(
+                f"n = {scale_text(scale)} is left out: dense attention would need too much memory.", stacklevel=2
+            )
             continue
         known = next((r for r in kept if r.mode == mode and tuple(r.n) == scale and r.examples == examples), None)
         if known is None:

@@ -14,7 +14,11 @@ class TrainingInterrupted(RuntimeError):
 
 
 class StopRequest:
-    """Context manager. Inside, the first SIGTERM or SIGINT only sets `received`; a second one acts as usual.
+    """Context manager. Inside, SIGTERM and the first SIGINT (Ctrl-C) only set `received`; a second SIGINT acts as
+    usual.
+
+    SIGTERM remains a request however often it comes: a scheduler signals all processes of a job, and a comparison among
+    them hands it on to its runs, which must not be ended by that before they have saved.
 
     Does nothing outside the main thread, where Python allows no signal handlers.
     """
@@ -31,13 +35,11 @@ class StopRequest:
         return self
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.received = signal.Signals(number).name
-        self._restore()
+        self.received = self.received or signal.Signals(number).name
+        if number == signal.SIGINT:
+            signal.signal(number, self._previous.pop(number))
 
-    def _restore(self) -> None:
+    def __exit__(self, *exception: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
-
-    def __exit__(self, *exception: object) -> None:
-        self._restore()

@@ -6,6 +6,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Hashable
 from typing import Any
 
 import yaml
@@ -18,11 +19,11 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
+            if isinstance(key, Hashable) and key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is given twice", key_node.start_mark
                 )
-            if isinstance(key, str):
+            if isinstance(key, Hashable):  # SafeLoader refuses any other
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -100,6 +101,8 @@ def _float(value: Any) -> float | None:
 
 
 def _str(value: Any) -> str | None:
+    if value is False:  # how YAML reads the word no, which settings such as mixed_precision have
+        return "no"
     return value if isinstance(value, str) else None
 
 

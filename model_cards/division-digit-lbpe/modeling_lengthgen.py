@@ -254,6 +254,19 @@ class LengthGenModel(LengthGenPreTrainedModel):
             hidden_states = layer(hidden_states, position=position, context=context, past_key_values=past_key_values)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
 
+    @torch.no_grad()
+    def check_positions(self, input_ids: torch.LongTensor, scale_hint: torch.LongTensor | None = None) -> None:
+        """Number the tokens of full inputs (B, T) as `forward` does, without running a layer.
+
+        Raises:
+            ValueError: what `forward` raises, such as for an input that a table of positions is too short for.
+        """
+        hidden = self.embed_tokens(input_ids)
+        context = build_context(
+            self.config, self.positions, input_ids, hidden, None, None, None, scale_hint, None, None
+        )
+        self.positions[0].embed(context)
+
 
 class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
     """The decoder with a language-model head; trains, generates and travels as any transformers model."""

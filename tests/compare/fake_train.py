@@ -1,4 +1,4 @@
-"""Stands for `lengthgen train`: what it does depends on the setting `steps`.
+"""Stands for `lengthgen train --config FILE`: what it does depends on the setting `steps`.
 
 1: writes a result. 2: fails. 3: waits for SIGTERM, saves and leaves; started again, writes a result. 4: leaves none.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-config = yaml.safe_load(Path(sys.argv[2]).read_text())
+config = yaml.safe_load(Path(sys.argv[-1]).read_text())
 folder = Path(config["output_dir"])
 folder.mkdir(parents=True, exist_ok=True)
 with open(folder.parent / f"{folder.name}.starts", "a") as starts:

@@ -4,7 +4,7 @@ from evaluation.results import make_result, score
 
 from hf_lengthgen.compare.grid import make_grid
 from hf_lengthgen.compare.layout import Layout
-from hf_lengthgen.compare.settings import deciding, digest
+from hf_lengthgen.training.deciding import deciding, digest
 
 TINY = {
     "n_max": 4,

@@ -19,8 +19,9 @@ def path(tmp_path, monkeypatch):
     return path
 
 
-def call(*words):
+def call(*words, modules=()):
     parser = argparse.ArgumentParser()
+    parser.set_defaults(modules=list(modules))
     command.add_parser(parser.add_subparsers())
     chosen, rest = parser.parse_known_args(["compare", *map(str, words)])
     chosen.run(chosen, rest, "lengthgen compare")
@@ -92,6 +93,48 @@ def test_the_list_does_not_count_what_was_made_under_other_settings(path, tmp_pa
     call(path, *places(tmp_path), "--list", "--steps", 7)
     out = capsys.readouterr().out
     assert "8 cells, 0 finished, 8 left" in out and "2 of them have results that were made under other" in out
+
+
+def test_what_is_imported_is_handed_on_and_recorded(path, tmp_path, monkeypatch):
+    """The real thing is in test_cli.py."""
+    seen = {}
+
+    def run_cells(cells, *_, command, **options):
+        seen.update(options, command=command(cells[0]))
+        return Outcome()
+
+    monkeypatch.setattr("hf_lengthgen.compare.runner.run_cells", run_cells)
+    call("small.yaml", "--steps", 7, modules=["mine", "others.rules"])
+    again = "lengthgen --import mine --import others.rules compare small.yaml --steps 7"
+    assert seen["modules"] == ["mine", "others.rules"]
+    assert seen["command"] == f"{again} --only copy/rope --seeds 0"
+    assert f"`{again}`" in (tmp_path / "results" / "small" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--report_only", "--only", "copy"], "--only does not go with --report_only"),
+        (["--report_only", "--seeds", "0"], "--seeds does not go with --report_only"),
+        (["--report_only", "--redo"], "--redo does not go with --report_only"),
+        (["--report_only", "--keep_models"], "--keep_models does not go with --report_only"),
+        (["--report_only", "--time_limit", "0"], "--time_limit does not go with --report_only"),
+        (["--report_only", "--jobs", "1"], "--jobs does not go with --report_only"),
+        (["--list", "--report_only"], "--report_only does not go with --list"),
+        (["--list", "--redo"], "--redo does not go with --list"),
+        (["--list", "--keep_models"], "--keep_models does not go with --list"),
+        (["--list", "--time_limit", "0"], "--time_limit does not go with --list"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(path, tmp_path, words, message):
+    with pytest.raises(ValueError, match=message) as error:
+        call(path, *places(tmp_path), *words)
+    assert "\n" not in str(error.value) and not (tmp_path / "results").exists()
+
+
+def test_a_part_can_be_listed(path, tmp_path, capsys):
+    call(path, *places(tmp_path), "--list", "--only", "copy", "--seeds", 1, "--jobs", 1)
+    assert "2 cells, 0 finished, 2 left" in capsys.readouterr().out
 
 
 def test_folders_are_named_after_the_comparison(path, tmp_path):

@@ -166,6 +166,11 @@ def test_check_cells_builds_what_only_task_and_model_can_check():
         ({"variants": [{"name": "lbpe", "position_options": {"windo": 3}}]}, "copy/lbpe: .*windo"),
         ({"base": TINY | {"eval_lengths": ["3x4"]}}, "copy/rope: .*takes 1 scale"),
         (
+            {"base": TINY | {"eval_lengths": [3000], "scale_hint": "none"}, "variants": [{"name": "learned"}]},
+            "copy/learned: .*n = 3000.*4096",
+        ),
+        ({"base": TINY | {"eval_lengths": []}}, "copy/rope: eval_lengths and long_lengths are both empty"),
+        (
             {"tasks": [{"name": "unique_copy"}], "base": TINY | {"eval_lengths": [3, 100]}},
             "unique_copy/rope: eval_lengths: n = 100",
         ),

@@ -28,6 +28,14 @@ def test_a_result_of_other_settings_is_an_error_that_names_the_setting(tmp_path)
         where.finished(changed)
 
 
+def test_a_kept_model_has_a_place_for_each_of_its_settings(tmp_path):
+    cell, where = grid().cells[0], layout(tmp_path)
+    changed = grid(tasks=[{"name": "copy", "steps": 21}]).cells[0]
+    result = file_result(cell, where, 8)
+    assert where.kept(cell) == tmp_path / "runs" / "copy" / "rope" / f"seed0.{result.settings_digest}"
+    assert where.kept(changed) != where.kept(cell)
+
+
 def test_an_unfinished_run_of_other_settings_is_noticed(tmp_path):
     cell, where = grid().cells[0], layout(tmp_path)
     assert where.started(cell) is None

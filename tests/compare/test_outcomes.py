@@ -60,6 +60,16 @@ def test_results_of_other_settings_are_left_out_and_named(small):
     assert outcomes.results == [] and len(outcomes.stale) == 3
 
 
+def test_there_is_no_area_where_two_scales_have_one_size(tmp_path):
+    """Nothing says what lies between 12x24 and 24x12."""
+    sums = [{"name": "addition", "task_options": {"widths": "unequal"}, "eval_lengths": ["12x24", "24x12"]}]
+    made, where = grid(tasks=sums, seeds=[0]), layout(tmp_path)
+    file_result(made.cells[0], where, 8, 8)
+    outcomes = gather(made, where)
+    pair = outcomes.pairs["addition", "rope"]
+    assert pair.areas(outcomes.scales("addition")) == [] and pair.reach(0.95) == 24
+
+
 def test_scales_are_those_of_the_task(tmp_path):
     made = grid(tasks=[{"name": "addition", "task_options": {"widths": "unequal"}, "long_lengths": ["3x9"]}])
     assert gather(made, layout(tmp_path)).scales("addition") == [(4, 4), (8, 8), (3, 9)]

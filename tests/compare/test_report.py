@@ -7,7 +7,7 @@ import pytest
 from hf_lengthgen.compare import html
 from hf_lengthgen.compare.report import write_report
 
-from .grids import file_result, grid, layout
+from .grids import TINY, file_result, grid, layout
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -115,6 +115,31 @@ def test_a_report_without_results(tmp_path):
     where = layout(tmp_path)
     outcomes = write_report(grid(), where, "x")
     assert outcomes.results == [] and "8 cells, 0 finished" in (where.output_dir / "README.md").read_text()
+    Page((where.output_dir / "report.html").read_text())
+
+
+def test_a_report_of_scales_of_one_size_and_of_several_training_ranges(tmp_path):
+    tasks = [{"name": "addition", "task_options": {"widths": "unequal"}, "eval_lengths": ["12x24", "24x12"]}]
+    variants = [
+        {"name": "rope", "scale_hint": "none"},
+        {"name": "wider", "position_embedding": "rope", "scale_hint": "none", "n_min": 2, "n_max": 8},
+    ]
+    made, where = grid(tasks=tasks, variants=variants), layout(tmp_path)
+    for cell in made.cells:
+        file_result(cell, where, 8, 3, n_min=cell.config.n_min)
+    write_report(made, where, "x")
+    text = (where.output_dir / "README.md").read_text()
+    assert "Trained on n = 1..4 or 2..8, 20 steps." in text
+    assert "variants differ in n_min (on every task), n_max (on every task)" in text
+    assert "At n = 24x12:" in text and (where.output_dir / "figures" / "addition.svg").is_file()
+
+
+def test_a_report_without_test_lengths(tmp_path):
+    """`check_cells` refuses to run such a comparison; results of it may be there."""
+    made, where = grid(base=TINY | {"eval_lengths": []}), layout(tmp_path)
+    file_result(made.cells[0], where)
+    write_report(made, where, "x")
+    assert "No length is tested." in (where.output_dir / "README.md").read_text()
     Page((where.output_dir / "report.html").read_text())
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ import pytest
 from hf_lengthgen.compare import job, runner
 from hf_lengthgen.compare.job import CellBusy, Job, claim, discard, last_line
 from hf_lengthgen.compare.runner import ComparisonInterrupted, check_finished, run_cells
-from hf_lengthgen.compare.settings import deciding, digest
+from hf_lengthgen.training.deciding import deciding, digest
 
 from .grids import file_result, grid, layout
 
@@ -179,13 +180,47 @@ def test_a_device_is_handed_on(tmp_path, monkeypatch):
     assert seen[1].get("CUDA_VISIBLE_DEVICES") == os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
+def test_a_run_imports_what_the_comparison_imports(tmp_path, monkeypatch):
+    seen = []
+
+    def start(words, **options):
+        seen.append(words[len(job.PROGRAM) :])
+        raise OSError("no such program")
+
+    monkeypatch.setattr(job, "source_commit", lambda: None)
+    monkeypatch.setattr(job.subprocess, "Popen", start)
+    where = layout(tmp_path)
+    (cell,) = cells(1)
+    settings = ["--config", str(where.work(cell, ".yaml"))]
+    for modules in ((), ("mine", "others.rules")):
+        with pytest.raises(OSError):
+            run_cells([cell], where, [None], modules=modules)
+    assert seen == [["train", *settings], ["--import", "mine", "--import", "others.rules", "train", *settings]]
+
+
 def test_models_are_kept_on_demand(tmp_path):
     where = layout(tmp_path)
     (cell,) = cells(1)
     (where.work(cell) / "checkpoints").mkdir(parents=True)
     (where.work(cell) / "model").mkdir()
     run_cells([cell], where, [None], keep_models=True, say=lambda line: None)
-    assert (where.work(cell) / "model").exists() and not (where.work(cell) / "checkpoints").exists()
+    assert (where.kept(cell) / "model").exists() and not (where.kept(cell) / "checkpoints").exists()
+    assert not where.work(cell).exists()
+
+
+def test_a_kept_model_is_left_alone_by_other_comparisons_and_by_redo(tmp_path):
+    """It is finished: other settings and other results folders in the same work_dir neither meet nor remove it."""
+    where = layout(tmp_path)
+    elsewhere = dataclasses.replace(where, output_dir=tmp_path / "elsewhere")
+    (old,), (new,) = cells(1), cells(5)
+    run_cells([old], where, [None], keep_models=True, say=lambda line: None)
+    for cell, place, redo in ((old, elsewhere, False), (new, elsewhere, True), (new, where, True)):
+        check_finished([cell], place, redo=redo)
+        assert list(run_cells([cell], place, [None], say=lambda line: None).finished) == [cell]
+        assert not place.work(cell).exists()
+    assert where.kept(old).is_dir() and not where.kept(new).exists()
+    run_cells([new], layout(tmp_path / "third"), [None], say=lambda line: None)
+    assert where.kept(old).is_dir()
 
 
 def test_what_was_made_under_other_settings_is_an_error_or_redone(tmp_path):
@@ -201,7 +236,10 @@ def test_what_was_made_under_other_settings_is_an_error_or_redone(tmp_path):
     new_done, new_begun, _ = cells(5, 6, 1)
     with pytest.raises(ValueError, match="seed0.json was made under other settings: steps was 1 and is 5"):
         check_finished([new_done], where)
-    with pytest.raises(ValueError, match="unfinished run with other settings: steps was 1 and is 6. Use --redo"):
+    with pytest.raises(
+        ValueError,
+        match="unfinished run with other settings: steps was 1 and is 6. Use --redo .*, or another --work_dir",
+    ):
         check_finished([new_begun], where)
     check_finished([new_done, new_begun, same], where, redo=True)
     assert not where.result(new_done).exists() and not where.work(new_begun).exists()

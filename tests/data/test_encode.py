@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hf_lengthgen.data.encode import encode, encode_prompts, vocabulary_table
+from hf_lengthgen.data.encode import encode, encode_prompts, text_codes, vocabulary_table
 from hf_lengthgen.data.tokenizer import build_tokenizer, character_table
 from hf_lengthgen.tasks import Samples, get_task, list_tasks
 
@@ -77,3 +77,17 @@ def test_no_rows():
 def test_the_table_of_a_vocabulary_is_that_of_its_tokenizer(name):
     vocabulary = get_task(name).vocabulary
     assert np.array_equal(vocabulary_table(vocabulary), character_table(build_tokenizer(vocabulary)))
+
+
+@pytest.mark.parametrize("texts", [["ab=", "", "a"], ["1+2="] * 3, [""], ["\xff\x80", "a"]])
+def test_codes_of_texts(texts):
+    """The same from a list and from an array, whose strings are NumPy's."""
+    for given in (texts, np.array(texts)):
+        codes = text_codes(given)
+        assert codes.dtype == np.uint8 and len(codes) == len(texts)
+        assert [bytes(row).rstrip(b"\0").decode("latin-1") for row in codes] == texts
+
+
+def test_codes_of_foreign_texts():
+    with pytest.raises(ValueError, match="'a\u0416b' has the character '\u0416', which is not in Latin-1"):
+        text_codes(["ab", "a\u0416b"])

@@ -45,6 +45,15 @@ def test_a_curriculum_grows():
     assert lengths.largest == 9
 
 
+def test_what_so_many_steps_reach():
+    assert Lengths(2, 9).reached(1) == (2, 9)
+    assert Lengths((2, 3), (9, 4)).reached(5) == (2, 9)
+    growing = Lengths(2, 9, curriculum={0: 3, 100: 9})
+    assert [growing.reached(count) for count in (0, 100, 101)] == [(2, 3), (2, 3), (2, 9)]
+    assert Lengths(2, 6, [0, 1, 3, 1, 0]).reached(1) == (3, 5)
+    assert Lengths(2, 9, priming_share=0.1, priming_n=(40, 50)).reached(1) == (2, 50)
+
+
 def test_weights_keep_their_proportions_in_a_curriculum():
     lengths = Lengths(2, 4, [1, 3, 100], curriculum={0: 3, 10: 4})
     assert np.allclose(shares(lengths), [0, 0, 0.25, 0.75], atol=0.02)

@@ -1,20 +1,18 @@
 import re
 import shlex
 from collections import Counter
-from types import SimpleNamespace
 
 import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from huggingface_hub import DatasetCard
 
 from hf_lengthgen.cli import main
 from hf_lengthgen.data import publish
 from hf_lengthgen.data.builder import FEATURES
 from hf_lengthgen.data.load_dataset import load_dataset
-from hf_lengthgen.data.publish import Summary, export, push_to_hub, render_card
+from hf_lengthgen.data.publish import Summary, export, render_card
 from hf_lengthgen.tasks import get_task
 
 from .ragged import RaggedEcho
@@ -201,32 +199,6 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
         export(tmp_path / "empty", "copy", rows=10)
 
 
-# ---- the Hub
-
-
-def test_push_to_hub(monkeypatch):
-    """`datasets` pushes the rows; the card is ours, with what `datasets` wrote into its front matter."""
-    calls = {}
-
-    def push(self, repo_id, **options):
-        calls["rows"] = {split: rows.to_list() for split, rows in self.items()}
-        calls["options"] = options
-        return SimpleNamespace(repo_url="https://huggingface.co/datasets/me/copies")
-
-    load = DatasetCard.load
-    written = SimpleNamespace(data={"configs": ["theirs"], "dataset_info": {"features": "theirs"}})
-    monkeypatch.setattr(datasets.DatasetDict, "push_to_hub", push)
-    monkeypatch.setattr(DatasetCard, "load", lambda place, **_: written if place == "me/copies" else load(place))
-    monkeypatch.setattr(DatasetCard, "push_to_hub", lambda self, repo, **_: calls.update(card=str(self), repo=repo))
-    address = push_to_hub("me/copies", "copy", rows=100, n_max=5, private=True, token="t")
-    assert address == "https://huggingface.co/datasets/me/copies"
-    assert calls["options"] == {"private": True, "token": "t"} and calls["repo"] == "me/copies"
-    assert {split: len(rows) for split, rows in calls["rows"].items()} == {"train": 80, "validation": 10, "test": 10}
-    front = yaml.safe_load(calls["card"].split("---\n", 2)[1])
-    assert front["configs"] == ["theirs"] and front["dataset_info"] == {"features": "theirs"}
-    assert front["license"] == "apache-2.0" and "## Splits" in calls["card"]
-
-
 # ---- the command
 
 
@@ -237,6 +209,9 @@ def test_push_to_hub(monkeypatch):
         (["addition", "--rows", "many"], "--rows must be a whole number"),
         (["addition", "--rows", "train=5", "7"], "--rows takes words like 1=2"),
         (["addition", "--rows", "tset=5"], "did you mean 'test'"),
+        (["addition", "--rows", "train=5", "test=1", "train=7"], "--rows gives 'train' twice."),
+        (["addition", "--curriculum", "0=4", "00=8"], "--curriculum gives 0 twice."),
+        (["addition", "--length_weights", "2=1", "2=1"], "--length_weights gives 2 twice."),
         (["addition", "--n_max", "x"], "a scale is a whole number"),
         (["addition", "--curriculum", "0"], "--curriculum takes words like 1=2"),
         (["addition", "--length_weights", "1=a"], "--length_weights must be a number"),

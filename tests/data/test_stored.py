@@ -72,3 +72,12 @@ def test_bad_data_sets_are_told(folder, tmp_path):
     datasets.Dataset.from_dict({"prompt": ["1+1="]}).to_parquet(other / "train.parquet")
     with pytest.raises(ValueError, match="has no column 'answer', only prompt"):
         batches(str(other))
+
+
+def test_answers_may_be_empty(tmp_path):
+    """All of a scale, too: a row is then its prompt and `<eos>`."""
+    texts = {"prompt": ["1+2=", "3+4="], "answer": ["", ""], "scale_hint": [[1, 1], [1, 1]]}
+    datasets.Dataset.from_dict(texts).to_parquet(tmp_path / "train.parquet")
+    batch = batches(str(tmp_path)).batch(0)
+    assert batch["input_ids"].shape == (16, 6) and (batch["labels"][:, :-1] == -100).all()
+    assert (batch["input_ids"][:, -1] == 2).all() and batch["attention_mask"].all()

@@ -322,10 +322,10 @@ def spoil_longer_than(n):
     return lambda answer: (answer if len(answer) <= n else "") + END
 
 
-def test_stop_at_zero_stops_after_the_first_zero():
+def test_stop_at_zero_leaves_out_what_lies_beyond_a_zero():
     model = Recorder(TASK, TOKENIZER, spoil_longer_than(10))
     results = evaluate_lengths(model, TOKENIZER, TASK, [5, 20, 7, 30], 4, stop_at_zero=True)
-    assert [(result.n, result.correct) for result in results] == [([5], 4), ([20], 0)]
+    assert [(result.n, result.correct) for result in results] == [([5], 4), ([20], 0), ([7], 4)]
     results = evaluate_lengths(model, TOKENIZER, TASK, [5, 20, 7, 30], 4)
     assert [result.correct for result in results] == [4, 0, 4, 0]
 
@@ -347,6 +347,16 @@ def test_a_length_without_rows_is_found_before_the_others_are_evaluated():
     with pytest.raises(ValueError, match="n = 94 is too long"):
         evaluate_lengths(None, None, task, [3, 94], 4, progress=seen.append)
     assert not seen
+
+
+@pytest.mark.parametrize("name", ["learned", "randomized"])
+def test_a_length_beyond_the_positions_is_found_before_the_others_are_evaluated(name):
+    model, seen = lengthgen(name, TASK, TOKENIZER), []
+    state = torch.random.get_rng_state()
+    with pytest.raises(ValueError, match="^n = 50: .*64"):
+        evaluate_lengths(model, TOKENIZER, TASK, [3, 50], 4, progress=seen.append)
+    assert not seen and model.training
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_every_task_meets_the_same_share_of_hard_cases():

@@ -91,6 +91,14 @@ def test_axes_show_tested_lengths_training_range_and_percent():
     assert axes.get_title(loc="left") == "addition: trained on n = 1–12, tested up to n = 100"
 
 
+def test_different_training_ranges_are_named_and_not_shaded():
+    figure = curves_figure([make_result("rope", falling(3)), make_result("alibi", falling(5), n_min=2, n_max=20)])
+    axes = figure.axes[0]
+    assert len(lines_of(figure)) == 2 and not axes.patches and not axes.texts
+    assert {12, 20} <= set(axes.get_xticks())
+    assert axes.get_title(loc="left") == "addition: trained on n = 1–12 or 2–20, tested up to n = 2,000"
+
+
 def test_tick_labels_do_not_run_into_one_another(tmp_path):
     figure = curves_figure([make_result("rope", [(n, 100) for n in (*range(1, 31), *LENGTHS[3:])])])
     figure.savefig(io.BytesIO())
@@ -136,6 +144,19 @@ def test_every_curve_has_a_look_of_its_own():
     assert len(looks) == 2 * len(NAMES) and 2 * len(NAMES) == len(lines_of(figure))
 
 
+def test_a_second_variant_of_an_embedding_has_a_colour_that_no_other_loses():
+    results = [make_result(name, falling(k)) for k, name in enumerate(("lbpe", "rope", "alibi"))]
+    wide = make_result("lbpe", falling(5), position_options={"window": 3})
+
+    def colours(figure):
+        texts = [text.get_text().partition("   ")[0] for text in figure.legends[0].get_texts()]
+        return dict(zip(texts, (to_hex(h.get_color()) for h in figure.legends[0].legend_handles), strict=True))
+
+    few, more = colours(curves_figure(results)), colours(curves_figure([*results, wide]))
+    assert set(more) == {*few, "LBPE (window 3)"} and len(set(more.values())) == 4
+    assert all(more[label] == colour for label, colour in few.items())
+
+
 def test_teacher_forced_points_are_hollow():
     figure = curves_figure([make_result("rope", [score(10, 100), score(100, 16, 16, "teacher")])])
     markers = [line for line in figure.axes[0].get_lines() if line.get_marker() not in ("None", None, "")]
@@ -165,7 +186,6 @@ def test_points_that_lack_runs_and_unequal_scales_are_left_out():
         ([], "curve.svg", "no results"),
         ([make_result(scores=[])], "curve.svg", "no result has a tested length"),
         ([make_result(), make_result("rope", task="copy")], "curve.svg", "equal tasks, got addition, copy"),
-        ([make_result(), make_result("rope", n_max=20)], "curve.svg", "training lengths, got 1..12, 1..20"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(tmp_path, results, name, message):

@@ -160,7 +160,16 @@ def test_each_required_field_is_required(key):
     data = make_result().to_dict()
     del data[key]
     optional = {"relations", "train_seconds", "eval_seconds", "peak_memory_mb", "final_loss"}
-    optional |= {"versions", "command", "hardware", "commit", "wall_seconds", "settings", "settings_digest"}
+    optional |= {
+        "versions",
+        "command",
+        "hardware",
+        "commit",
+        "wall_seconds",
+        "settings",
+        "settings_digest",
+        "steps_done",
+    }
     if key in optional:
         assert Result.from_dict(data).name == make_result().name
     else:

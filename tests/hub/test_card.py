@@ -1,3 +1,4 @@
+import ast
 import re
 from importlib.resources import files
 
@@ -150,7 +151,7 @@ def test_optional_parts_appear_only_when_given():
     assert "](curve.svg)" in full and markdown_table([result, *others]).strip() in full
     assert "2510.04130" in full
     assert "of another size" not in full
-    sized = render_card(result, comparison=[make_result("rope", parameters=100_000), *others[1:]])
+    sized = render_card(result, comparison=[make_result("rope", seed=seed, parameters=100_000) for seed in range(3)])
     assert "This model has 412,345 parameters; of another size are RoPE 100,000." in sized
     assert all("\n\n\n" not in text for text in (bare, full, sized))
 
@@ -169,6 +170,38 @@ def test_the_code_compiles_and_shows_a_right_example(hint):
     assert f'tokenizer("{example.prompt}"' in code and f"# {example.prompt}{example.answer}" in code
     assert f"max_new_tokens={len(example.answer) + 1}" in code and 'from_pretrained("me/adder"' in code
     assert ("scale_hint=torch.tensor([[4]])" in code) == (hint == "input") == ("import torch\n" in code)
+
+
+@pytest.mark.parametrize("symbols", ["ab'\"", "\\n", "ab\n", "ab\x85", "\u00e9\u00df", "a<b", "{}%"])
+def test_the_code_is_python_whatever_the_prompt(symbols):
+    result = result_with(task="copy", task_options={"symbols": symbols}, scale_hint="none")
+    example = Example(f"{symbols}=", symbols, (len(symbols),))
+    code = code_of(render_card(result, example=example))
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    (given,) = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "tokenizer"]
+    assert ast.literal_eval(given) == example.prompt
+    assert 'tokenizer("' in code and len(code.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("result", "exported"),
+    [
+        (result_with(), True),
+        (make_result("rope"), True),
+        (make_result("dape"), False),
+        (make_result("rpe_square"), False),
+        (
+            result_with(relations=[[[["offset(i) - offset(j) = 0 in segment 0", 1.0]]]], scores=[score([5, 6], 9)]),
+            False,
+        ),
+    ],
+)
+def test_an_export_is_promised_where_it_can_be_had(result, exported):
+    text = render_card(result)
+    (limit,) = [line for line in text.splitlines() if line.startswith("- It runs in transformers")]
+    assert ("and exported by torch.export or to ONNX. " in limit) == exported
+    assert ("exporting it (torch.export, ONNX) is not supported. " in limit) != exported
+    assert limit.endswith("and are not supported.")
 
 
 def test_a_task_that_is_not_registered_here_still_gets_a_card():

@@ -1,11 +1,18 @@
 import random
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
+from evaluation.results import make_result, score
 
+from hf_lengthgen.data.tokenizer import build_tokenizer
+from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.hub.demo_logic import LONGEST, ROWS, Model, find_models, python_sum
+from hf_lengthgen.tasks import get_task
+
+from .test_ecosystem import small
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +115,6 @@ def test_curve_and_relations(adder):
 
 def test_other_tasks_take_their_prompt(adder, tmp_path):
     """An untrained copy model: what it writes is wrong, and the task says so."""
-    from evaluation.results import make_result, score
-
-    from hf_lengthgen.evaluation.result import Result
-
-    from .test_ecosystem import small
-
     network, tokenizer = small("rope")
     network.save_pretrained(tmp_path / "copy-rope")
     tokenizer.save_pretrained(tmp_path / "copy-rope")
@@ -126,6 +127,57 @@ def test_other_tasks_take_their_prompt(adder, tmp_path):
     assert "the task" in copier.verdict_html(answer) and copier.relations_html() == ""
     if answer.written:
         assert "→" in copier.reads_html(answer)
+
+
+class Knowing(Model):
+    """A model of the addition task, with these options, that writes the right answer to whatever prompt."""
+
+    def __init__(self, **options):
+        self.task = get_task("addition", **options)
+        self.result = make_result(task_options=options)
+        self.tokenizer = build_tokenizer(self.task)
+        self.model = SimpleNamespace(config=SimpleNamespace(scale_hint="none"), generate=self.generate)
+
+    def generate(self, input_ids, **_):
+        prompt = self.tokenizer.decode(input_ids[0], skip_special_tokens=True)
+        return torch.tensor([[*self.tokenizer(prompt + self.task.answer(prompt)).input_ids, 2]])
+
+
+OTHER_FORMATS = [
+    {"order": "plain"},
+    {"base": 2},
+    {"separator": ","},
+    {"separator": " "},
+    {"index_hints": "fixed"},
+    {"padding": "none"},
+    {"padding": "fixed", "width": 30},
+    {"order": "plain", "base": 7, "padding": "none", "widths": "unequal", "index_hints": "random"},
+]
+
+
+@pytest.mark.parametrize("options", OTHER_FORMATS, ids=str)
+def test_additions_in_another_format_are_asked_as_prompts(options):
+    """Nothing is turned round, padded, or added in base 10: right answers of these models were called wrong."""
+    model = Knowing(**options)
+    example = model.example()
+    answer = model.ask(example)
+    assert answer.prompt == example and answer.right and answer.sum_written is None is answer.sum_expected
+    assert "the task" in model.verdict_html(answer) and "Python" not in model.verdict_html(answer)
+
+
+@pytest.mark.parametrize("options", [{}, {"widths": "unequal"}, {"hard": 0.5}], ids=str)
+def test_additions_in_the_usual_format_are_asked_as_people_write_them(options):
+    model = Knowing(**options)
+    answer = model.ask("123+7896")
+    assert answer.right and answer.sum_written == answer.sum_expected == "8019"
+    assert answer.prompt == ("321+6987=" if options.get("widths") == "unequal" else "3210+6987=")
+    assert model.ask(model.example()).right
+
+
+def test_what_is_no_prompt_of_another_format():
+    with pytest.raises(ValueError, match="'12\\+34' lacks '='") as error:
+        Knowing(order="plain").ask("12+34")
+    assert "\n" not in str(error.value)
 
 
 def test_models_are_found(model, tmp_path):

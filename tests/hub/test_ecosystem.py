@@ -159,14 +159,6 @@ def test_torch_export_of_other_embeddings_is_equal():
         torch.testing.assert_close(program(given), network.eval()(given).logits)
 
 
-def test_relations_on_offsets_are_not_exported():
-    config = LengthGenConfig(scale_hint="prompt", num_scale_hints=2, scale_rule=[[None, 10], [10, 11]])
-    network = LengthGenForCausalLM(config)
-    network.relations = lambda: [[[("offset(i) - offset(j) = 0 in segment 1", 1.0)]]]
-    with pytest.raises(ValueError, match="relations on offsets .* cannot do"):
-        exportable(network)
-
-
 def test_onnx_of_the_hardened_model_is_equal(adder, tmp_path):
     onnx = pytest.importorskip("onnx", reason="an extra: pip install onnx onnxscript")
     pytest.importorskip("onnxscript", reason="an extra: pip install onnx onnxscript")

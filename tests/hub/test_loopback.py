@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import datasets
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-
-from hf_lengthgen.data.load_dataset import load_dataset
-from hf_lengthgen.data.publish import push_to_hub
 
 from .loopback import READER
 
@@ -54,16 +50,3 @@ def test_errors_are_those_of_the_hub(hub, tmp_path):
         api.create_commit("me/thing", additions(a_txt=b"one"), commit_message="1", token=READER)
     with pytest.raises(HfHubHTTPError, match="403"):
         api.create_repo("others/thing")
-
-
-def test_a_data_set_by_datasets_itself(hub, tmp_path):
-    """`data.publish.push_to_hub`, which leaves the pushing to `datasets`, and reading it, streamed too."""
-    address = push_to_hub("me/copies", "copy", rows=100, n_max=5, private=True)
-    assert address == f"{hub.url}/datasets/me/copies"
-    made = {s: load_dataset("copy", split=s, rows=n, n_max=5) for s, n in {"train": 80, "test": 10}.items()}
-    read = datasets.load_dataset("me/copies", cache_dir=str(tmp_path))
-    streamed = datasets.load_dataset("me/copies", streaming=True)
-    for split, rows in made.items():
-        assert read[split].to_list() == rows.to_list() == list(streamed[split])
-    card = hub.files("me/copies", "dataset")["README.md"].decode()
-    assert "## Splits" in card and "dataset_info:" in card

@@ -1,12 +1,15 @@
+import ast
 import re
 
 import pytest
 import yaml
+from evaluation.results import make_result
 from training.test_mixture import mixed, model_of
 
 from hf_lengthgen.data.mixed import build_mixed_tokenizer
 from hf_lengthgen.evaluation.length_result import LengthResult
 from hf_lengthgen.evaluation.report import percent
+from hf_lengthgen.hub.card import draw_example
 from hf_lengthgen.hub.mixture_card import render_mixture_card
 from hf_lengthgen.training.mixture import build_parts
 from hf_lengthgen.training.progress import History
@@ -55,6 +58,18 @@ def test_what_was_mixed_is_said(made):
     assert "| extra knowledge | the scale n, read off the prompt; the task |" in card
     assert "\ntyped\n" in card
     assert len(re.findall(r"\| 0 \| \d \|.* and \d+ more \|", card)) == 2  # nothing is settled: long lists are cut
+
+
+def test_the_code_is_python_whatever_the_symbols():
+    options = {"symbols": "\"\\'"}
+    tasks = ["copy", {"name": "reverse", "task_options": options}]
+    results = {"copy": make_result(task="copy", task_options={})}
+    results["reverse"] = make_result(task="reverse", task_options=options)
+    card = render_mixture_card(mixed(tasks=tasks), results)
+    code = ast.parse(card.split("```python\n")[1].split("```")[0])
+    texts = [node.value for node in ast.walk(code) if isinstance(node, ast.Constant) and "=" in str(node.value)]
+    assert texts == [f"<{label}>{draw_example(result).prompt}" for label, result in results.items()]
+    assert set(texts[1]) & set(options["symbols"])
 
 
 def test_the_code_shows_prompts_that_the_tokenizer_reads(made):

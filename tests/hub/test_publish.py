@@ -70,9 +70,9 @@ def test_push_load_generate_gives_the_same_exact_match(hub, model, tmp_path, cap
 
 def test_a_data_set_pushed_and_read(hub, tmp_path):
     folder = export(tmp_path / "out", "copy", rows=200, n_max=6, seed=3)
-    pushed = push_dataset(folder, "me/copies")
+    pushed = push_dataset(folder, "me/copies", private=True)
     repo = hub.repos["dataset", "me/copies"]
-    assert len(repo.history) == 2 and pushed.commit == repo.branches["main"]
+    assert repo.private and len(repo.history) == 2 and pushed.commit == repo.branches["main"]
     assert on_hub(hub, "me/copies", repo_type="dataset") == on_disk(folder)
     read = datasets.load_dataset("me/copies", cache_dir=str(tmp_path / "fresh"))
     streamed = datasets.load_dataset("me/copies", streaming=True)

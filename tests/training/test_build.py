@@ -2,15 +2,14 @@ import pytest
 import torch
 
 from hf_lengthgen.data.tokenizer import build_tokenizer
-from hf_lengthgen.training.build import build_batches, build_model, build_task, keyed_seed
+from hf_lengthgen.training.build import build_batches, keyed_seed
 
-from .tiny import assert_identical, tiny, weights
+from .tiny import assert_identical, build_model, build_task, tiny, weights
 
 
 def build(**settings):
     config = tiny(**settings)
-    task = build_task(config)
-    return build_model(config, task, build_tokenizer(task))
+    return build_model(config)
 
 
 def test_weights_depend_on_the_seed_alone():
@@ -80,16 +79,14 @@ def test_lengths_that_do_not_fit_are_told():
 
 def test_inference_options_reach_the_model():
     config = tiny(attention_temperature="log_length", temperature_length=20, logit_scale=1.5)
-    task = build_task(config)
-    made = build_model(config, task, build_tokenizer(task)).config
+    made = build_model(config).config
     assert (made.attention_temperature, made.temperature_length, made.logit_scale) == ("log_length", 20, 1.5)
 
 
 def test_discovered_relations_are_all_that_lbpe_may_use():
     config = tiny(task="reverse", n_max=8, relations="discovered")
-    task = build_task(config)
-    made = build_model(config, task, build_tokenizer(task))
-    whole = build_model(tiny(task="reverse", n_max=8), task, build_tokenizer(task))
+    made = build_model(config)
+    whole = build_model(tiny(task="reverse", n_max=8))
     few, all_of_them = (
         {str(relation) for relation in model.position_modules()[0].dictionary.relations} for model in (made, whole)
     )
@@ -99,8 +96,7 @@ def test_discovered_relations_are_all_that_lbpe_may_use():
 
 def test_nothing_discovered_is_told():
     config = tiny(task="parity", task_options={"cot": False}, n_max=8, relations="discovered")
-    task = build_task(config)
     with pytest.raises(ValueError, match="discovery found no relations"):
-        build_model(config, task, build_tokenizer(task))
+        build_model(config)
     with pytest.raises(ValueError, match="relations='discovered' is for lbpe, not for 'rope'"):
         tiny(position_embedding="rope", relations="discovered")

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from hf_lengthgen.training.arguments import list_configs, load_training_config
-from hf_lengthgen.training.build import assemble_model, build_task
+from hf_lengthgen.training.build import assemble_model
 from hf_lengthgen.training.mixture import build_parts
 from hf_lengthgen.training.scores import planned
 
@@ -39,7 +39,7 @@ def test_addition_differs_in_the_embedding_only():
 
 def test_the_ideal_embedding_has_the_tasks_relations():
     config = load_training_config("addition/ipe")
-    assert tuple(config.position_options["relations"]) == build_task(config).ideal_relations
+    assert tuple(config.position_options["relations"]) == build_parts(config)[0][0].task.ideal_relations
 
 
 def test_accelerate_reads_its_configs():

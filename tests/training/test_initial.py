@@ -3,18 +3,17 @@ import torch
 
 from hf_lengthgen.data.tokenizer import build_tokenizer
 from hf_lengthgen.training import saving
-from hf_lengthgen.training.build import build_model, build_task
 from hf_lengthgen.training.initial import CLOSED, OPEN, Inherited, load_initial, tell
 from hf_lengthgen.training.loop import train
 from hf_lengthgen.training.progress import History
 
-from .tiny import tiny
+from .tiny import build_model, build_task, tiny
 
 
 def fresh(config):
     task = build_task(config)
     tokenizer = build_tokenizer(task)
-    return build_model(config, task, tokenizer), tokenizer
+    return build_model(config), tokenizer
 
 
 @pytest.fixture

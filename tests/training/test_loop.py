@@ -303,6 +303,17 @@ def test_a_trained_model_draws_by_the_global_generator_again():
     assert not torch.equal(first, second)
 
 
+@pytest.mark.parametrize("lengths", [[4, 2], [2, 2, 4]])
+def test_scales_of_the_validation_may_come_in_any_order_and_twice(lengths):
+    record = run(tiny(validate_every=8, validate_lengths=lengths)).history.records[-1]
+    assert list(record["exact_match"])[0] == "2" and len(record["exact_match"]) <= 2
+
+
+def test_a_run_that_starts_over_says_how_it_goes_on(tmp_path):
+    with pytest.raises(TrainingInterrupted, match="without resume=false the same command goes on from there"):
+        run(tiny(output_dir=tmp_path, resume=False), on_step=lambda step, model: os.kill(os.getpid(), signal.SIGTERM))
+
+
 def test_parts_must_divide_the_batch():
     with pytest.raises(ValueError, match="gradient_accumulation_steps must divide the 8 examples of a process, got 3"):
         run(tiny(gradient_accumulation_steps=3))

@@ -3,10 +3,9 @@ import torch
 
 from hf_lengthgen.data.online import OnlineBatches
 from hf_lengthgen.data.tokenizer import build_tokenizer
-from hf_lengthgen.training.build import build_model, build_task
 from hf_lengthgen.training.objective import Objective, answer_tokens
 
-from .tiny import tiny
+from .tiny import build_model, build_task, tiny
 
 
 @pytest.fixture
@@ -14,7 +13,7 @@ def parts():
     config = tiny(groups=4, n_max=9)
     task = build_task(config)
     tokenizer = build_tokenizer(task)
-    model = build_model(config, task, tokenizer).train()
+    model = build_model(config).train()
     model.set_gate_noise(0, 0)
     return model, OnlineBatches(task, tokenizer, 1, 9, 8, groups=4)
 

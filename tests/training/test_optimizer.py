@@ -1,16 +1,13 @@
 import pytest
 
-from hf_lengthgen.data.tokenizer import build_tokenizer
-from hf_lengthgen.training.build import build_model, build_task
 from hf_lengthgen.training.optimizer import build_optimizer, set_learning_rate
 
-from .tiny import tiny
+from .tiny import build_model, tiny
 
 
 def build(**settings):
     config = tiny(**settings)
-    task = build_task(config)
-    model = build_model(config, task, build_tokenizer(task))
+    model = build_model(config)
     return model, build_optimizer(model, config)
 
 

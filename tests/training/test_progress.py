@@ -37,3 +37,22 @@ def test_a_bar_on_a_terminal(capsys, monkeypatch):
 def test_final_loss():
     assert History().final_loss is None
     assert History([{"loss": 3.0}, {"loss": 1.0}]).final_loss == 1.0
+
+
+def validated(step, scores, lengths):
+    return {"step": step, "loss": 1.0, "exact_match": scores, "validate_lengths": lengths}
+
+
+def test_validations_of_other_scales_are_not_compared():
+    """Four solved scales are not better than the only one of a resumed run."""
+    four, one = validated(4, dict.fromkeys("2345", 1.0), [2, 3, 4, 5]), validated(8, {"2": 1.0}, [2])
+    assert History([four, one]).best() == one and History([four, one]).better_than_last() is None
+    worse = validated(12, {"2": 0.5}, [2])
+    assert History([four, one, worse]).better_than_last() == one
+
+
+def test_a_history_cut_at_the_best():
+    history = History([{"step": 2, "loss": 3.0}, {"step": 4, "loss": 2.0}, {"step": 6, "loss": 1.0}], seconds=9.0)
+    cut = history.cut_at(4)
+    assert (cut.steps, cut.final_loss, cut.seconds, cut.best_of_run) == (4, 2.0, 9.0, True)
+    assert history.steps == 6 and not history.best_of_run

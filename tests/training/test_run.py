@@ -1,13 +1,16 @@
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 
 from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.training import run as run_module
 from hf_lengthgen.training import scores
-from hf_lengthgen.training.checkpoints import CheckpointError
+from hf_lengthgen.training.checkpoints import CheckpointError, CheckpointStore
+from hf_lengthgen.training.record import checkpoint_text
 from hf_lengthgen.training.run import run
+from hf_lengthgen.training.saving import read_training
 
 from .tiny import tiny
 
@@ -169,6 +172,29 @@ def test_the_best_weights_are_kept_where_the_last_are_worse(tmp_path, monkeypatc
     best, at_4 = (load_file(tmp_path / name / "model.safetensors") for name in ("best", "checkpoints/step-00000004"))
     assert best.keys() <= at_4.keys()
     assert all((best[name] == at_4[name]).all() for name in best)
+    _, history = read_training(tmp_path / "best")
+    assert (history.steps, checkpoint_text(history)) == (4, "best validation (step 4)")
+
+
+@pytest.mark.parametrize("change", ["gone", "of another step"])
+def test_best_weights_that_are_not_there_do_not_hold_up_the_run(tmp_path, monkeypatch, change):
+    """A run that crashed behind a better validation leaves the weights of that one."""
+    scored = [{"step": 2, "loss": 1.0, "exact_match": {"2": 1.0}}, {"step": 8, "loss": 1.0, "exact_match": {"2": 0.0}}]
+    config = tiny(output_dir=tmp_path, position_embedding="rope", scale_hint="none")
+    model, tokenizer, history = run_module.train(config, progress=False)
+    monkeypatch.setattr(run_module, "train", lambda *a, **k: (model, tokenizer, replace(history, records=scored)))
+    if change == "of another step":
+        CheckpointStore(tmp_path / "checkpoints", config).save_best(6, model)
+    with pytest.warns(UserWarning, match="The best weights, of step 2, are not in"):
+        result = run(config, progress=False)
+    assert result.lengths and not (tmp_path / "best").exists()
+
+
+def test_an_instance_that_cannot_be_shown_is_told(tmp_path, capsys):
+    config = tiny(task="unique_copy", n_max=32, eval_lengths=[2], long_lengths=[], output_dir=tmp_path)
+    run(config)
+    assert "No instance of scale 96 is shown: n = 96 is too long" in capsys.readouterr().err
+    assert (tmp_path / "result.json").is_file()
 
 
 def test_no_best_model_where_the_last_is_as_good(tmp_path):

@@ -7,11 +7,11 @@ import hf_lengthgen.evaluation.lengths as lengths_module
 from hf_lengthgen.evaluation.length_result import LengthResult
 from hf_lengthgen.tasks import get_task
 from hf_lengthgen.training import scores
-from hf_lengthgen.training.build import build_task
 from hf_lengthgen.training.loop import train
+from hf_lengthgen.training.mixture import build_parts
 from hf_lengthgen.training.run import run
 
-from .tiny import tiny
+from .tiny import build_task, tiny
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,11 @@ def test_the_plan_expands_scales_and_refuses_misfits():
 )
 def test_scales_of_which_there_is_no_row_are_found_before_training(key, value, tmp_path):
     config = tiny(
-        **{"task": "unique_copy", "long_lengths": [], "validate_lengths": [], "eval_lengths": [3], key: value}
+        **{"task": "unique_copy", "long_lengths": [], "validate_lengths": [], "eval_lengths": [3], "validate_every": 4}
+        | {key: value}
     )
     with pytest.raises(ValueError, match=f"^{key}: n = 94 is too long .* n <= 93"):
-        scores.check_scales(config, build_task(config))
+        scores.check_scales(config, *build_parts(config))
     with pytest.raises(ValueError, match=f"^{key}: n = 94 is too long"):
         run(dataclasses.replace(config, output_dir=str(tmp_path / "run")))
     assert not (tmp_path / "run").exists()

@@ -4,19 +4,16 @@ import pytest
 import torch
 from accelerate import DistributedType
 
-from hf_lengthgen.data.tokenizer import build_tokenizer
-from hf_lengthgen.training.build import build_model, build_task
 from hf_lengthgen.training.loop import make_accelerator
 from hf_lengthgen.training.optimizer import build_optimizer
 from hf_lengthgen.training.sharding import Whole, WholeOfShards, check_engine, gathered, shard_on_cpu
 
-from .tiny import assert_identical, tiny, weights
+from .tiny import assert_identical, build_model, tiny, weights
 
 
 def made():
     config = tiny()
-    task = build_task(config)
-    model = build_model(config, task, build_tokenizer(task))
+    model = build_model(config)
     return config, model, build_optimizer(model, config)
 
 

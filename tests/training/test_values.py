@@ -17,6 +17,17 @@ def test_text_stays_text(text):
     assert parse_yaml(f"x: {text}", "f")["x"] == text
 
 
+def test_no_is_a_word_where_text_is_wanted():
+    assert convert(parse_yaml("a: no", "f")["a"], str | None, "a") == "no"
+    with pytest.raises(ValueError, match="a must be text, got True"):
+        convert(True, str, "a")
+
+
+def test_a_number_given_twice_is_an_error():
+    with pytest.raises(ValueError, match="the key 0 is given twice"):
+        parse_yaml("{0: 4, 0: 8}", "--curriculum")
+
+
 def test_a_key_given_twice_is_an_error():
     with pytest.raises(ValueError, match=r"f\.yaml: not valid YAML at line 2.*'a' is given twice"):
         parse_yaml("a: 1\na: 2", "f.yaml")

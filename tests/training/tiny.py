@@ -5,6 +5,8 @@ from typing import Any
 import torch
 
 from hf_lengthgen.training.arguments import TrainingConfig
+from hf_lengthgen.training.build import assemble_model
+from hf_lengthgen.training.mixture import build_parts
 
 TINY = {
     "task": "copy",
@@ -29,6 +31,17 @@ TINY = {
 
 def tiny(**settings: Any) -> TrainingConfig:
     return TrainingConfig.from_dict(TINY | {k: str(v) if k == "output_dir" else v for k, v in settings.items()})
+
+
+def build_task(config: TrainingConfig) -> Any:
+    """The only task of a run."""
+    (part,), _ = build_parts(config)
+    return part.task
+
+
+def build_model(config: TrainingConfig) -> Any:
+    """Its model, untrained."""
+    return assemble_model(config, *build_parts(config))
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -1,1 +1,0 @@
-from ..training.deciding import deciding, difference, digest  # noqa: F401
