@@ -10,6 +10,7 @@ import pytest
 from hf_lengthgen import gallery
 from hf_lengthgen.cli import main
 from hf_lengthgen.data.load_dataset import load_dataset
+from hf_lengthgen.evaluation.curves import point_at
 from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.tasks import get_task, list_tasks, registry
 
@@ -46,6 +47,21 @@ def test_our_side_of_the_published_comparison_is_that_of_the_results():
         shares = [100 * length.exact_match for length in result.lengths]
         assert len(shares) == 10
         assert (middle, far) == (f"{np.mean(shares[2:6]):.1f}", f"{np.mean(shares[6:]):.1f}")
+
+
+def test_the_ordering_on_copy_and_reverse_is_that_of_the_results():
+    page = (ROOT / "docs" / "reading_the_report.md").read_text(encoding="utf-8")
+    shares = r"((?: \| \d+\.\d){10}) \|$"
+    rows = re.findall(rf"^\| (T5|NoPE|ALiBi|RoPE|learned){shares}", page, re.MULTILINE)
+    folders = {"T5": "t5", "NoPE": "none", "ALiBi": "alibi", "RoPE": "rope", "learned": "learned"}
+    assert [name for name, _ in rows] == list(folders)
+    for name, told in rows:
+        means = []
+        for task in ("copy", "reverse"):
+            folder = ROOT / "results" / "copy_20_to_40" / task / folders[name]
+            results = [Result.load(folder / f"seed{seed}.json") for seed in range(3)]
+            means += [point_at((n,), results).exact_match for n in (20, 22, 25, 30, 40)]
+        assert told.split(" | ")[1:] == [f"{100 * mean:.1f}" for mean in means]
 
 
 # ---- docs/positions.md
