@@ -6,13 +6,13 @@ This module imports neither torch nor transformers: `lengthgen train --help` has
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from ..evaluation.hard import HARD
+from ..nearest import did_you_mean
 from .mixture import read_tasks
 from .values import convert, is_mapping, parse_yaml
 
@@ -196,8 +196,7 @@ class TrainingConfig:
     def _one_of(self, key: str, allowed: tuple[str, ...]) -> None:
         value = getattr(self, key)
         if value not in allowed:
-            near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(value, allowed) or "."
             raise ValueError(f"{key} must be one of {', '.join(allowed)}, got {value!r}{hint}")
 
     def _require(self, key: str, good: bool, allowed: str) -> None:
@@ -266,8 +265,7 @@ def check_key(key: Any, where: str = "") -> None:
     """Raises ValueError, with the nearest match, unless `key` is a setting."""
     names = setting_names()
     if key not in names:
-        near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(names)}."
+        hint = did_you_mean(key, names) or f"; the settings are {', '.join(names)}."
         raise ValueError(f"{where}unknown setting {str(key)!r}{hint}")
 
 
@@ -299,9 +297,8 @@ def find_config(path_or_name: str) -> Path:
         if packaged.is_file():
             return packaged
     names = list_configs()
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"packaged configs are {', '.join(names) or '(none)'}."
-    raise FileNotFoundError(f"No config file {path_or_name!r}, and no packaged config of that name; {hint}")
+    hint = did_you_mean(name, names) or f"; packaged configs are {', '.join(names) or '(none)'}."
+    raise FileNotFoundError(f"No config file {path_or_name!r}, and no packaged config of that name{hint}")
 
 
 def load_training_config(path_or_name: str | Path | None = None, overrides: Iterable[str] = ()) -> TrainingConfig:

@@ -7,10 +7,11 @@ A run on a single task has one part, without a label.
 
 from __future__ import annotations
 
-import difflib
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from ..nearest import did_you_mean
 
 KEYS = ("name", "label", "weight", "task_options")
 
@@ -38,8 +39,7 @@ def read_tasks(given: list) -> list[dict[str, Any]]:
             raise ValueError(f"{where} must be a task's name or a mapping with the key name, got {item!r}.")
         for key in item:
             if key not in KEYS:
-                near = difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.5)
-                hint = f"; did you mean {near[0]!r}?" if near else "."
+                hint = did_you_mean(key, KEYS) or "."
                 raise ValueError(f"{where} has no key {key!r}, only {', '.join(KEYS)}{hint}")
         label, options = item.get("label", item["name"]), item.get("task_options") or {}
         if not isinstance(label, str):
