@@ -17,7 +17,11 @@ from .result import Result
 from .statistics import effective_length, t_interval
 
 _SAME = ("n_min", "n_max", "steps", "batch_size")
-_OF_A_RUN = ("seed", "init_from")  # settings in which the runs of a variant may differ
+# Settings in which the runs of a variant may differ: what is tested is told point by point.
+_OF_A_RUN = (
+    *("seed", "init_from", "stop_at_zero", "eval_seed"),
+    *("eval_lengths", "eval_examples", "long_lengths", "long_examples"),
+)
 
 
 @dataclass(frozen=True)

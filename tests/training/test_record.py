@@ -53,6 +53,8 @@ def test_seeds_that_stop_early_are_still_one_variant(tmp_path):
 
 def test_runs_of_other_settings_are_not_seeds_of_one_variant(tmp_path):
     one = result_of(tmp_path)
+    longer = result_of(tmp_path, seed=2, eval_lengths=[2, 5])
+    assert len(make_curves([one, longer])) == 1
     other = result_of(tmp_path, seed=1, learning_rate=0.5)
     with pytest.raises(ValueError, match=r"differ in learning_rate \(0.001 and 0.5\)"):
         make_curves([one, other])
