@@ -150,6 +150,7 @@ class LearnedRelationEmbedding(PositionEmbedding):
     per_layer = True
     takes_scale_hint = True
     has_gates = True
+    log_weights = True  # b stands for exp(b); in a bias on scores, as retrofit has one, for itself
     Options = LearnedOptions
 
     @classmethod
@@ -203,7 +204,12 @@ class LearnedRelationEmbedding(PositionEmbedding):
 
     @property
     def is_sparse(self) -> bool:
-        return self.hard is not None and not self.has_other
+        return self.hard is not None and not self.has_other and not self._tempered
+
+    @property
+    def _tempered(self) -> bool:
+        """Logits have a factor, which the dense form alone applies."""
+        return self._config.attention_temperature != "none" or self._config.logit_scale != 1
 
     @property
     def uses_segments(self) -> bool:
@@ -213,8 +219,7 @@ class LearnedRelationEmbedding(PositionEmbedding):
     @property
     def capabilities(self) -> Capabilities:
         # The dense form finds its relations in loops over the length, and segments are read off the prompt.
-        tempered = self._config.attention_temperature != "none" or self._config.logit_scale != 1
-        export = self.is_sparse and not self.uses_segments and not tempered
+        export = self.is_sparse and not self.uses_segments
         return Capabilities(learned_parameters=True, extrapolates=True, export=export)
 
     def init_weights(self) -> None:
@@ -268,7 +273,7 @@ class LearnedRelationEmbedding(PositionEmbedding):
         """Decide every gate for good while training goes on, so that what `harden` rounds has been trained rounded.
 
         A relation stays open if it is more often open than not; `other`, which costs the sparse path, only if its
-        mean gate is above one half. What stays open keeps the weight z·exp(b) that it has in evaluation.
+        mean gate is above one half. What stays open keeps the weight z·exp(b), or z·b, that it has in evaluation.
         """
         if self.gate is None:
             return
@@ -276,7 +281,11 @@ class LearnedRelationEmbedding(PositionEmbedding):
         mean = mean_gate(logits)
         stays = open_probability(logits) > 0.5
         stays[:, -1] &= mean[:, -1] > 0.5
-        self.weight += torch.where(stays, mean, 1.0).log().to(self.weight.dtype)
+        factor = torch.where(stays, mean, 1.0)
+        if self.log_weights:
+            self.weight += factor.log().to(self.weight.dtype)
+        else:
+            self.weight *= factor.to(self.weight.dtype)
         self.gate.copy_(torch.where(stays, SETTLED, -SETTLED))
 
     @torch.no_grad()
@@ -325,8 +334,9 @@ class LearnedRelationEmbedding(PositionEmbedding):
 
     def attend(self, q, k, v, scaling: float, ctx: PositionContext) -> torch.Tensor | None:
         """(B, H, T, D) over the open relations alone; None (use the dense form) until hardened, where `other` is
-        open, and under a custom mask."""
-        if not (self.is_sparse and self.use_sparse) or ctx.custom_mask is not None:
+        open, under a custom mask, and where attention is dropped out in training."""
+        dropped = self.training and self._config.attention_dropout > 0
+        if not (self.is_sparse and self.use_sparse) or ctx.custom_mask is not None or dropped:
             return None
         key = ("relation_keys", self.layer_idx)
         if key not in ctx.memo:

@@ -93,6 +93,21 @@ def _same_rows(x: torch.Tensor | None) -> torch.Tensor | None:
     return x[:1]
 
 
+def _four_dimensional(mask: torch.Tensor) -> torch.Tensor:
+    """Bool, True = may attend, of a 4-D mask: bool, integers (0 = may not), or what is added to the logits.
+
+    Raises:
+        ValueError: an additive mask that weakens a key instead of hiding it.
+    """
+    if not mask.is_floating_point():
+        return mask != 0
+    if not torch.compiler.is_compiling():
+        hidden = mask <= torch.finfo(mask.dtype).min / 2
+        if bool(((mask != 0) & ~hidden).any()):
+            raise ValueError("an additive 4-D attention_mask holds 0 and -inf (or the dtype's minimum) only.")
+    return mask >= 0
+
+
 def left_padding(mask, position_ids, offset: int, queries: int, device) -> torch.Tensor:
     """(B|1,) padding slots in front of each example.
 
@@ -172,8 +187,7 @@ def build_context(
     slots = int(cache.get_mask_sizes(queries, 0)[0]) if cache is not None else queries
     custom_mask = None
     if mask is not None and mask.dim() == 4:
-        custom_mask = mask if mask.dtype == torch.bool else mask >= 0
-        custom_mask = custom_mask[..., :slots]
+        custom_mask = _four_dimensional(mask)[..., :slots]
         mask = None
     left_pad = _same_rows(left_padding(mask, position_ids, offset, queries, device))
 
@@ -182,10 +196,13 @@ def build_context(
         return logical.clamp(min=-1)
 
     q_pos = positions(offset, queries)
-    if position_ids is not None and mask is not None and not torch.compiler.is_compiling():
+    if position_ids is not None and not torch.compiler.is_compiling():
         given = position_ids.to(device)[:, -queries:]
-        real = (q_pos >= 0) & (mask[:, -queries:] != 0)
-        if bool(((given != q_pos) & real).any()):
+        if mask is None:  # what stands before position 0 has to be padding, which has one number for all
+            wrong = (given != torch.where(q_pos >= 0, q_pos, given[:, :1])) | (left_pad[:, None] < 0)
+        else:
+            wrong = (given != q_pos) & (q_pos >= 0) & (mask[:, -queries:] != 0)
+        if bool(wrong.any()):
             raise ValueError("position_ids must count 0, 1, 2, … from the first real token of each example.")
     k_pos = positions(0, slots)
     written = offset + queries

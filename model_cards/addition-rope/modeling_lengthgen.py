@@ -19,7 +19,7 @@ from .configuration_lengthgen import LengthGenConfig
 from .position_base import PositionEmbedding
 from .position_context import build_context, left_padding
 from .position_registry import get_position_embedding
-from .scale_hint import check_characters, read_scale
+from .scale_hint import check_characters, has_delimiters, read_scale
 
 
 class LengthGenMLP(nn.Module):
@@ -330,29 +330,42 @@ class LengthGenForCausalLM(LengthGenPreTrainedModel, GenerationMixin):
         """Keep the 2-D mask: positions and padding are read from it."""
         return attention_mask
 
-    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, is_first_iteration=False, **kwargs):
+    def prepare_inputs_for_generation(
+        self, input_ids, attention_mask=None, inputs_embeds=None, is_first_iteration=False, **kwargs
+    ):
         """Adds the Scale Hint, the delimiters and structured ids, read from the full input (stateless: beams and
-        batches follow)."""
+        batches follow). Of an input that comes in pieces, or as embeddings, the caller has to give them."""
         config, position = self.config, self.model.positions[0]
-        reads_scale = config.scale_rule is not None and config.scale_hint != "none"
-        reads_structure = position.capabilities.structured_ids and kwargs.get("inputs_embeds") is None
-        if (reads_scale or reads_structure) and input_ids.shape[1] > 0:
-            mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
-            left_pad = left_padding(mask, None, 0, input_ids.shape[1], input_ids.device)
-        if is_first_iteration and input_ids.shape[1] > 0:
+        mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
+        length = seen = input_ids.shape[1]
+        if mask is not None:
+            seen = mask.shape[1]
+        elif (positions := kwargs.get("position_ids")) is not None:  # generate drops a mask of ones
+            seen = int(positions[..., -1].max()) + 1
+        whole = length > 0 and inputs_embeds is None and seen == length
+        reads_scale = whole and config.scale_rule is not None and config.scale_hint != "none"
+        reads_structure = whole and position.capabilities.structured_ids
+        if reads_scale or reads_structure:
+            left_pad = left_padding(mask, None, 0, length, input_ids.device)
+        if is_first_iteration and length > 0:
             check_characters(input_ids, config)
-        if reads_scale and input_ids.shape[1] > 0:
+        # A given hint may come with the first piece of a prompt, whose delimiters are still to follow.
+        if reads_scale and (kwargs.get("scale_hint") is None or has_delimiters(input_ids, config.scale_rule)):
             scale, boundaries = read_scale(input_ids, left_pad, config.scale_rule)
             if kwargs.get("scale_boundaries") is None:
                 kwargs["scale_boundaries"] = boundaries
             if kwargs.get("scale_hint") is None and config.scale_hint == "prompt":
                 kwargs["scale_hint"] = scale
-        if reads_structure and input_ids.shape[1] > 0 and kwargs.get("position_structure_ids") is None:
-            positions = torch.arange(input_ids.shape[1], device=input_ids.device) - left_pad[:, None]
+        if reads_structure and kwargs.get("position_structure_ids") is None:
+            positions = torch.arange(length, device=input_ids.device) - left_pad[:, None]
             ids = position.make_ids(input_ids, positions.clamp(min=-1))
             kwargs["position_structure_ids"] = ids.expand(len(input_ids), -1)
         return super().prepare_inputs_for_generation(
-            input_ids, attention_mask=attention_mask, is_first_iteration=is_first_iteration, **kwargs
+            input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            is_first_iteration=is_first_iteration,
+            **kwargs,
         )
 
 

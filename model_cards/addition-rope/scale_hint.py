@@ -32,10 +32,12 @@ def as_hint(scale_hint, batch: int, hints: int, device) -> torch.Tensor:
 
 
 def first_occurrence(input_ids: torch.Tensor, token: int | None, left_pad: torch.Tensor) -> torch.Tensor:
-    """(B,) physical index of a token's first occurrence; L where it does not occur. None: the first real token."""
+    """(B,) physical index of a token's first occurrence behind the padding, which may be the same token; L where it
+    does not occur. None: the first real token."""
     if token is None:
         return left_pad.expand(len(input_ids))
-    found = input_ids == token
+    real = torch.arange(input_ids.shape[1], device=input_ids.device) >= left_pad[:, None]
+    found = (input_ids == token) & real
     return torch.where(found.any(-1), found.int().argmax(-1), input_ids.shape[1])
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache, pipeline
 
-from hf_lengthgen import LengthGenForCausalLM, build_tokenizer, get_task
+from hf_lengthgen import LengthGenForCausalLM, ScaleHintError, build_tokenizer, get_task
 from hf_lengthgen.data.tokenizer import scale_rule_ids
 
 from .cases import BOS, Case, left_padded
@@ -90,6 +90,15 @@ def test_pipeline_reads_the_scale_from_text(tmp_path):
             },
             "must count 0, 1, 2",
         ),
+        ({"input_ids": torch.tensor([[1, 5, 5]]), "position_ids": torch.tensor([[5, 6, 7]])}, "must count 0, 1, 2"),
+        (  # two sequences packed into one row
+            {"input_ids": torch.tensor([[1, 5, 5, 1, 5, 5]]), "position_ids": torch.tensor([[0, 1, 2, 0, 1, 2]])},
+            "must count 0, 1, 2",
+        ),
+        (
+            {"input_ids": torch.tensor([[1, 5]]), "attention_mask": torch.tensor([[[[0.0, -0.5], [0.0, 0.0]]]])},
+            "holds 0 and -inf",
+        ),
     ],
 )
 def test_bad_input(arguments, word):
@@ -150,6 +159,60 @@ def test_trainer_trains_it(tmp_path):
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_four_dimensional_masks_of_every_kind_are_the_same():
+    model, ids = Case("alibi").model(), Case("alibi").prompts()
+    keep = torch.ones(1, 1, 12, 12, dtype=torch.bool).tril()
+    keep[..., 3:, 2] = False
+    added = torch.zeros(1, 1, 12, 12).masked_fill(~keep, float("-inf"))
+    wanted = model(ids, attention_mask=keep).logits
+    assert not torch.allclose(wanted, model(ids).logits, atol=1e-3)
+    for mask in (keep.long(), added, added.clamp(min=torch.finfo(added.dtype).min)):
+        assert torch.equal(model(ids, attention_mask=mask).logits, wanted)
+
+
+GREEDY = {"max_new_tokens": 4, "do_sample": False, "eos_token_id": None}
+
+
+@pytest.mark.parametrize("case", [Case("lbpe", scale_hint="prompt", harden=True), Case("alibi")], ids=str)
+def test_a_prompt_may_be_read_in_chunks_if_the_hint_is_given(case):
+    model, ids = case.model(), case.prompts(rows=1)
+    hint = {"scale_hint": torch.tensor([2])} if case.scale_hint != "none" else {}
+    whole = model.generate(ids, **GREEDY)
+    for size in (2, 5):
+        assert torch.equal(model.generate(ids, prefill_chunk_size=size, **GREEDY, **hint), whole)
+
+
+def test_the_scale_is_not_read_from_a_piece_of_the_prompt():
+    """The second chunk has delimiters of its own, from which another scale would be read."""
+    model = Case("lbpe", scale_hint="prompt", harden=True).model()
+    ids = torch.tensor([[BOS, 15, 16, 10, 17, 18, 10, 12]])
+    with pytest.raises(ScaleHintError, match="pass scale_hint"):
+        model.generate(ids, prefill_chunk_size=4, **GREEDY)
+
+
+def test_generation_from_embeddings():
+    for scale_hint, hint in (("none", {}), ("input", {"scale_hint": torch.tensor([2])})):
+        case = Case("rope", scale_hint=scale_hint)
+        model, ids = case.model(), case.prompts(rows=1)
+        embedded = model.generate(inputs_embeds=model.get_input_embeddings()(ids), **GREEDY, **hint)
+        assert torch.equal(embedded, model.generate(ids, **GREEDY, **hint)[:, ids.shape[1] :])
+
+
+def test_dropout_of_attention_works_on_the_sparse_path_too():
+    case = Case("lbpe", scale_hint="prompt", harden=True)
+    model, ids = case.model(attention_dropout=0.9).train(), case.prompts()
+    assert not torch.allclose(model(ids).logits, model(ids).logits, atol=1e-3)
+    assert torch.allclose(model.eval()(ids).logits, model(ids).logits)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"logit_scale": 2.0}, {"attention_temperature": "log_length", "temperature_length": 4}]
+)
+def test_a_factor_on_the_logits_is_not_sparse(setting):
+    case = Case("lbpe", scale_hint="prompt", harden=True)
+    assert case.model().sparse and not case.model(**setting).sparse
 
 
 def test_hardening_without_gates_is_an_error():

@@ -268,6 +268,20 @@ def test_settling_keeps_what_is_more_often_open_than_not_with_its_weight():
         torch.testing.assert_close(after.weight.detach().exp()[kept], strength[kept])
 
 
+def test_settling_multiplies_a_weight_that_is_no_logarithm():
+    """As in a bias on scores, Σ z·b."""
+    before = HINTED.model().eval().position_modules()[0]
+    with torch.no_grad():
+        before.gate.normal_(std=2.0)
+        before.weight.normal_()
+    after = copy.deepcopy(before)
+    after.log_weights = False
+    after.settle()
+    kept = after.gate > 0
+    assert kept.any() and not kept.all()
+    torch.testing.assert_close(after.weight[kept], (mean_gate(before.gate) * before.weight)[kept])
+
+
 def test_hardening_a_settled_model_changes_nothing():
     _, settled = settled_pair()
     ids = torch.randint(4, 9, (3, 12))

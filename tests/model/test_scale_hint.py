@@ -24,6 +24,14 @@ def test_read_scale_counts_tokens_between_delimiters():
     assert boundaries.tolist() == [[[0, 4], [4, 7]], [[0, 2], [2, 9]], [[0, 5], [5, 7]]]
 
 
+def test_padding_that_looks_like_the_start_is_not_read():
+    """Tokenizers such as GPT-2's pad with the token that a text may begin with."""
+    rows, mask = left_padded([ids(3, 2), ids(1)])
+    rows = torch.where(mask.bool(), rows, BOS)
+    scale, boundaries = read_scale(rows, mask.argmax(-1), [[BOS, DELIMITER]])
+    assert scale.tolist() == [[3], [1]] and boundaries[:, 0, 0].tolist() == [0, 0]
+
+
 def test_a_rule_may_start_at_the_first_token():
     rows, mask = left_padded([ids(3), ids(1)])
     scale, boundaries = read_scale(rows, mask.argmax(-1), [[None, DELIMITER]])
