@@ -57,6 +57,7 @@ class RelationBias(nn.Module):
         super().__init__()
         relations = config.relation_config()
         self.position = get_position_embedding(config.position_embedding).resolve(relations).build(relations, index)
+        self.position.log_weights = False
         heads = range(relations.num_attention_heads)
         self.chosen = [float(config.heads is None or head in config.heads) for head in heads]
 

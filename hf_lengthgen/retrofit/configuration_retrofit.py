@@ -168,6 +168,9 @@ class RetrofitConfig(PreTrainedConfig):
                 if not good or not (entry[0] is None or isinstance(entry[0], int)):
                     raise ValueError(f"scale_rule entry {entry!r} is not [start_token_id or None, end_token_id].")
         self.relation_config()
+        kind = (self.position_options or {}).get("parametrisation", "linear")
+        if self.mode == "bias" and kind != "linear":
+            raise ValueError(f"mode='bias' needs parametrisation='linear', not {kind!r}: it adds up single relations.")
 
     def relation_config(self) -> LengthGenConfig:
         """What the additions are built from. Which hint is theirs is settled before they are asked."""

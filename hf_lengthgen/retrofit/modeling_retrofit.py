@@ -15,6 +15,7 @@ from .additions import RelationAdapter, RelationBias, initialise
 from .configuration_retrofit import RetrofitConfig
 from .digest import digest_of_tensors
 from .families import check_base
+from .fitting import architecture_digest, weights_digest
 from .hints import Hints, given_hints, resolve_hints
 from .passing import KEYWORD, adapter_pass, attach_hooks
 
@@ -38,6 +39,7 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
     config_class = RetrofitConfig
     base_model_prefix = "base"
     supports_gradient_checkpointing = True
+    _keep_in_fp32_modules_strict = ["additions"]  # whatever the base is read in
     _skip_keys_device_placement = ["past_key_values", KEYWORD]
     _supports_sdpa = True
     _supports_flash_attn = False
@@ -81,6 +83,19 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
 
     def set_output_embeddings(self, value):
         self.base.set_output_embeddings(value)
+
+    def resize_token_embeddings(self, *args, **kwargs):
+        """The base's. Additions that are saved afterwards fit a base of the new size alone."""
+        embeddings = self.base.resize_token_embeddings(*args, **kwargs)
+        self._follow_base()
+        return embeddings
+
+    def _follow_base(self):
+        """Describe the base as it is, where its embeddings have been resized."""
+        config, size = self.config, self.base.config.vocab_size
+        if config.vocab_size != size:
+            config.vocab_size = config.base_config.vocab_size = size
+            config.base_digest, config.base_weights = architecture_digest(self.base.config), weights_digest(self.base)
 
     # Gates are read and rounded as in a LengthGen model.
     position_modules = LengthGenPreTrainedModel.position_modules
@@ -198,6 +213,7 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         Raises:
             ValueError: `additions_only` and an unknown keyword.
         """
+        self._follow_base()
         if additions_only:
             return saving.save_additions(self, save_directory, **kwargs)
         given = kwargs.get("state_dict")  # another one than the model's own
@@ -210,9 +226,11 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
 
         Args:
             base: for additions, the model to put them on; None loads the one they were made on.
+            **kwargs: for additions without `base`, all but the place of the additions is for the base.
 
         Raises:
-            ValueError: additions that do not fit the base, or `base` given with a whole model.
+            ValueError: additions that do not fit the base, keywords for a base that is given, or `base` given with a
+                whole model.
         """
         found = saving.find_additions(pretrained_model_name_or_path, kwargs)
         if found is not None:

@@ -71,6 +71,7 @@ def _pool_length(model, codec, n, examples, seed, batch_size) -> Pooled:
         raise ValueError("a pool needs rows of one length for each n; this task's are ragged.")
     labels = rows["labels"]
     answer = int((labels[0] != -100).sum())
+    ids, targets, scale = (x.to(model.device) for x in (rows["input_ids"], labels[:, -answer:], rows["scale_hint"]))
     seen: dict[Any, list[torch.Tensor]] = {layer: [] for layer in layers}
     seen["residual"] = []
 
@@ -86,12 +87,12 @@ def _pool_length(model, codec, n, examples, seed, batch_size) -> Pooled:
     )
     try:
         for start in range(0, examples, batch_size):
-            model.base.model(input_ids=rows["input_ids"][start : start + batch_size], use_cache=False)
+            model.base.model(input_ids=ids[start : start + batch_size], use_cache=False)
     finally:
         for hook in hooks:
             hook.remove()
     hidden = {layer: torch.cat(seen[layer]) for layer in layers}
-    return Pooled(hidden, torch.cat(seen["residual"]), labels[:, -answer:], rows["scale_hint"])
+    return Pooled(hidden, torch.cat(seen["residual"]), targets, scale)
 
 
 def pooled_logits(model: Any, pooled: Pooled, rows: torch.Tensor, head: torch.Tensor | None = None) -> torch.Tensor:

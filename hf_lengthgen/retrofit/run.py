@@ -21,7 +21,7 @@ SILENT_KEYS = ("base_model", "base_name", "gguf_file", "start_from", "output_dir
 
 
 def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
-    """Load, add, train, evaluate; with `output_dir`, write. Returns the result."""
+    """Load, add, train, with `output_dir` save, evaluate, write. Returns the result."""
     import torch
 
     from ..files import write_json
@@ -31,6 +31,10 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
     base, tokenizer = load_base(settings)
     digest = weights_digest(base)
     model, codec = build(settings, base, tokenizer)
+    folder = None if settings.output_dir is None else Path(settings.output_dir)
+    file = None if settings.result is None else Path(settings.result)
+    for place in filter(None, (folder, file and file.parent)):  # one that cannot be made is found before training
+        place.mkdir(parents=True, exist_ok=True)
     hint = settings.additions and model.config.scale_hint != "none"
     began, cpu_began = time.perf_counter(), time.process_time()
     history = []
@@ -39,6 +43,8 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     if settings.additions and model.config.mode == "adapter" and model.gate_parameters():
         model.harden()
+    if folder is not None:  # before the evaluation, whose failure is then no loss
+        _save(model, base, tokenizer, settings, folder)
     scores = evaluate_text(
         model, codec, settings.evaluate, settings.evaluate_examples, settings.evaluate_mode, settings.evaluate_batch,
         seed=settings.seed + 1, give_hint=hint,
@@ -63,14 +69,10 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
         "relations": model.relations() if hasattr(model, "additions") else None,
     }
     print(json.dumps(result["exact_match"]))
-    if settings.output_dir is not None:
-        folder = Path(settings.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        _save(model, base, tokenizer, settings, folder)
+    if folder is not None:
         write_json(folder / "result.json", result)
-    if settings.result is not None:
-        Path(settings.result).parent.mkdir(parents=True, exist_ok=True)
-        write_json(Path(settings.result), result)
+    if file is not None:
+        write_json(file, result)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,10 @@ from .digest import digest_of_tensors
 from .fitting import check_fit
 
 ADDITIONS_FILE = "additions.safetensors"
-_HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
+_PLACE = ("revision", "subfolder")  # of the additions
+_HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", *_PLACE)
+# The Auto classes add these. Bases are of transformers' own classes, so that no code of theirs is ever needed.
+_AUTO_KEYS = ("_from_auto", "adapter_kwargs", "trust_remote_code")
 
 
 class Found(NamedTuple):
@@ -81,10 +85,11 @@ def find_additions(name: Any, kwargs: dict[str, Any]) -> Found | None:
 
 
 def load_additions(cls: Any, found: Found, base: Any, kwargs: dict[str, Any]) -> Any:
-    """The additions on a base.
+    """The additions on a base, which is loaded with the keywords where it is not given.
 
     Raises:
-        ValueError: no base is given and none is recorded; it does not fit; the weights are not those of the config.
+        ValueError: no base is given and none is recorded; one is given, and keywords that it would have had to be
+            loaded with; it does not fit; the weights are not those of the config.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -92,16 +97,21 @@ def load_additions(cls: Any, found: Found, base: Any, kwargs: dict[str, Any]) ->
 
     from .families import check_base
 
-    config = found.config
-    if base is None:
+    config, kwargs = found.config, {k: v for k, v in kwargs.items() if k not in (*_PLACE, *_AUTO_KEYS)}
+    if isinstance(kwargs.get("config"), type(config)):  # an Auto class has read it, and keywords into it
+        config = copy.deepcopy(kwargs.pop("config"))
+        if config._attn_implementation_internal is not None:
+            kwargs["attn_implementation"] = config._attn_implementation_internal
+    if base is not None:
+        unapplied = [k for k, v in kwargs.items() if k not in (*_HUB_KEYS, "use_safetensors") and v is not None]
+        if unapplied:
+            raise ValueError(f"{unapplied[0]!r} cannot be applied to a base that is given; load the base with it.")
+    else:
         if config.base_name is None:
             raise ValueError(f"{found.name} holds additions and does not name their base: pass base=….")
-        passed = {
-            k: kwargs[k] for k in ("dtype", "device_map", "cache_dir", "token", "local_files_only") if k in kwargs
-        }
         try:
             base = AutoModelForCausalLM.from_pretrained(
-                config.base_name, revision=config.base_revision or "main", **passed
+                config.base_name, revision=config.base_revision or "main", **kwargs
             )
         except OSError as problem:
             reason = str(problem).partition("\n")[0]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import typing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ..model.position_base import nearest
+from ..training.values import convert
 
 PRECISIONS = ("no", "bf16")
 
 
 @dataclass
 class RetrofitTraining:
-    """Settings of one run.
+    """Settings of one run. Text that reads as the type of a setting is converted.
 
     Attributes:
         base_model: folder or name for `from_pretrained`; gguf_file: a GGUF file in it; base_name: what the result calls
@@ -33,9 +35,12 @@ class RetrofitTraining:
         mixed_precision: 'no', or 'bf16': the base's matrix products in bfloat16 (see `precision.py`).
         compile: see `precision.compiled_layers`; needs a C++ compiler.
         attn_implementation: of the base; None for its own choice. On a CPU 'eager' has the faster backward pass.
-        evaluate: lengths; evaluate_examples; evaluate_mode: 'teacher' or 'generate'; evaluate_batch.
+        evaluate: lengths, or one; evaluate_examples; evaluate_mode: 'teacher' or 'generate'; evaluate_batch.
         output_dir: gets what was trained and `result.json`; result: a file that gets the result too; None: neither.
         note: a sentence that the result carries.
+
+    Raises:
+        ValueError: a value of another type.
     """
 
     base_model: str = ""
@@ -83,22 +88,37 @@ class RetrofitTraining:
     result: str | None = None
     note: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, kind in typing.get_type_hints(type(self)).items():
+            value, outer = getattr(self, name), typing.get_origin(kind)
+            if name == "evaluate" and type(value) is int:
+                value = [value]
+            setattr(self, name, convert(value, outer if outer in (dict, list) else kind, name))
+        self.evaluate = [convert(n, int, "evaluate") for n in self.evaluate]
+
     def validate(self) -> None:
-        """Raise ValueError for what cannot be trained."""
+        """Raise ValueError for what cannot be trained or evaluated."""
+        from .evaluate import MODES
+        from .text import TEMPLATES
+
         if not self.base_model:
             raise ValueError("base_model is missing: a folder or a name for from_pretrained.")
-        for name, least in (("n_min", 1), ("steps", 0), ("batch_size", 1), ("groups", 1), ("evaluate_examples", 1)):
-            if getattr(self, name) < least:
+        positive = ("n_min", "batch_size", "groups", "evaluate_examples", "evaluate_batch")
+        for name in (*positive, "steps", "pool", "candidates", "lora_rank"):
+            if getattr(self, name) < (least := int(name in positive)):
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}.")
+        if self.evaluate and min(self.evaluate) < 1:
+            raise ValueError(f"evaluate must hold lengths of at least 1, not {min(self.evaluate)}.")
+        if not 0 <= self.settle <= 1:
+            raise ValueError(f"settle must be from 0 to 1, not {self.settle}: a share of the steps.")
         if self.n_max < self.n_min:
             raise ValueError(f"n_max {self.n_max} is below n_min {self.n_min}.")
         if self.batch_size % self.groups:
             raise ValueError(f"groups {self.groups} must divide batch_size {self.batch_size}.")
-        if self.mixed_precision not in PRECISIONS:
-            raise ValueError(
-                f"mixed_precision must be one of {', '.join(PRECISIONS)}, not {self.mixed_precision!r}."
-                f"{nearest(str(self.mixed_precision), PRECISIONS)}"
-            )
+        choices = {"mixed_precision": PRECISIONS, "evaluate_mode": MODES, "template": TEMPLATES}
+        for name, allowed in choices.items():
+            if (value := getattr(self, name)) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.{nearest(value, allowed)}")
         if self.pool and (self.lora_rank or not self.additions or not self.freeze):
             raise ValueError("a pool needs additions on a frozen base without LoRA.")
         if self.start_from and not self.additions:
@@ -111,7 +131,8 @@ def read_settings(path: str | None, given: dict[str, Any]) -> RetrofitTraining:
     """Settings of a YAML file, changed by those given.
 
     Raises:
-        ValueError: a key that does not exist, a file that is no mapping; OSError: no such file.
+        ValueError: a key that does not exist, a value that is refused, a file that is no mapping; OSError: no such
+            file.
     """
     import yaml
 
@@ -120,16 +141,11 @@ def read_settings(path: str | None, given: dict[str, Any]) -> RetrofitTraining:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
         if not isinstance(values, dict):
             raise ValueError(f"{path} must hold keys and values.")
-    known = {f.name: f for f in fields(RetrofitTraining)}
+    known = [f.name for f in fields(RetrofitTraining)]
     values |= given
-    for key, value in values.items():
+    for key in values:
         if key not in known:
             raise ValueError(f"retrofit training has no setting {key!r}.{nearest(key, known)}")
-        if known[key].type in ("float", "int") and isinstance(value, str):  # plain YAML reads 1e-3 as text
-            try:
-                values[key] = float(value) if known[key].type == "float" else int(value)
-            except ValueError:
-                raise ValueError(f"{key} must be a number, not {value!r}.") from None
     settings = RetrofitTraining(**values)
     settings.validate()
     return settings

@@ -106,17 +106,21 @@ class TextCodec:
         """The task's scale rule in this tokenizer's ids, for `RetrofitConfig.scale_rule`.
 
         Raises:
-            ValueError: operands begin behind a prefix whose last token does not single out that place.
+            ValueError: operands begin behind a prefix whose last token does not single out that place, or which holds
+                a delimiter of the rule.
         """
         start_id, front = None, self._front(np.ones(self.task.hints, dtype=int))
         if front:
             start_id = front[-1]
             if front.count(start_id) > 1:
                 raise ValueError("the last token of the prefix occurs in it twice, so no scale rule can start there.")
-        return [
-            [start_id if s is None else int(self.table[ord(s)]), int(self.table[ord(e)])]
-            for s, e in self.task.scale_rule
-        ]
+        ids = {c: int(self.table[ord(c)]) for pair in self.task.scale_rule for c in pair if c is not None}
+        for character, token in ids.items():
+            if token in front:
+                raise ValueError(
+                    f"the prefix holds {character!r}, by which the scale rule of {self.task.name!r} finds its place."
+                )
+        return [[start_id if s is None else ids[s], ids[e]] for s, e in self.task.scale_rule]
 
     def rows(self, samples: Samples) -> dict[str, np.ndarray]:
         """Training rows prefix prompt answer <eos>, padded on the right.

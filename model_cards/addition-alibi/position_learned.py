@@ -261,11 +261,12 @@ class LearnedRelationEmbedding(PositionEmbedding):
 
     def relation_weights(self) -> list[list[tuple[str, float]]]:
         names = [str(r) for r in self.dictionary.relations] + [OTHER]
+        weight = self.weight.detach().exp() if self.log_weights else self.weight.detach()
         out = []
         for head, texts in enumerate(self.open_relations()):
             columns = range(len(texts)) if self.hard is not None else [names.index(t) for t in texts]
-            pairs = [(t, float(self.weight[head, c].detach().exp())) for t, c in zip(texts, columns, strict=True)]
-            out.append(sorted(pairs, key=lambda pair: -pair[1]))
+            pairs = [(t, float(weight[head, c])) for t, c in zip(texts, columns, strict=True)]
+            out.append(sorted(pairs, key=lambda pair: -abs(pair[1])))
         return out
 
     @torch.no_grad()

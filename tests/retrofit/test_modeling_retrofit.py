@@ -1,13 +1,15 @@
 """Right after retrofit the model is the base; disturbed additions agree with themselves, cached, padded and batched."""
 
 import copy
+import warnings
 
 import pytest
 import torch
 from transformers import DynamicCache, StaticCache
 
 from hf_lengthgen import ScaleHintError
-from hf_lengthgen.retrofit import retrofit
+from hf_lengthgen.hub.verify_retrofit import verify_retrofit
+from hf_lengthgen.retrofit import RetrofitForCausalLM, retrofit
 
 from .tiny import CONFIGS, SMALL, options, tiny
 
@@ -227,6 +229,38 @@ def test_several_models_share_one_base():
         alone.additions.load_state_dict(model.additions.state_dict())
         assert torch.equal(alone(ids, scale_hint=HINT).logits, logits)
     assert (got[0] - got[1]).abs().max() > 1e-3 and torch.equal(models[0](ids).logits, base(ids).logits)
+
+
+@pytest.mark.parametrize("through", ("model", "base"))
+@pytest.mark.parametrize("tied", (False, True))
+@torch.no_grad()
+def test_more_tokens(tied, through, tmp_path):
+    model = disturb(retrofit(tiny(tie_word_embeddings=tied), **SMALL))
+    ids, _, _ = batch(pad=0)
+    before = model(ids, scale_hint=HINT).logits
+    old = model.config.base_digest, model.config.base_weights
+    assert model.resize_token_embeddings().weight.shape[0] == 64
+    assert (model.config.base_digest, model.config.base_weights) == old
+    (model if through == "model" else model.base).resize_token_embeddings(80)
+    torch.testing.assert_close(model(ids, scale_hint=HINT).logits[..., :64], before, atol=1e-6, rtol=0)
+    ids[:, 3] = 75
+    out = model(ids, labels=ids, scale_hint=HINT)
+    wanted = torch.nn.functional.cross_entropy(out.logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+    torch.testing.assert_close(out.loss, wanted)
+    assert not any(p.requires_grad for p in model.base.parameters())
+    head, embeddings = model.get_output_embeddings().weight, model.get_input_embeddings().weight
+    assert (head is embeddings) is tied and len(head) == len(embeddings) == 80
+    model.save_pretrained(tmp_path / "whole")
+    model.save_pretrained(tmp_path / "part", additions_only=True)
+    assert model.config.vocab_size == model.config.base_config.vocab_size == 80
+    verify_retrofit(tmp_path / "whole")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        part = RetrofitForCausalLM.from_pretrained(tmp_path / "part", base=model.base)
+    for loaded in (RetrofitForCausalLM.from_pretrained(tmp_path / "whole"), part):
+        assert torch.equal(loaded(ids, scale_hint=HINT).logits, out.logits)
+    with pytest.raises(ValueError, match="vocab_size=80; the given base has vocab_size=64"):
+        RetrofitForCausalLM.from_pretrained(tmp_path / "part", base=tiny(tie_word_embeddings=tied))
 
 
 @torch.no_grad()

@@ -37,6 +37,18 @@ def test_pooled_logits_and_gradients_are_the_models(family):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
+def test_everything_is_on_the_models_device(monkeypatch):
+    """'meta' stands for a GPU."""
+    # transformers looks at the values of positions, of which 'meta' has none.
+    monkeypatch.setattr("transformers.masking_utils.find_packed_sequence_indices", lambda positions: None)
+    codec = TextCodec(get_task("addition"), byte_pairs())
+    model, read = retrofit(tiny().to("meta"), writes="last", **SMALL), []
+    model.get_input_embeddings().register_forward_pre_hook(lambda module, args: read.append(args[0]))
+    pooled = build_pool(model, codec, [3], 4, seed=0, batch_size=2)[3]
+    tensors = [*read, *pooled.hidden.values(), pooled.residual, pooled.targets, pooled.scale]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
 def test_a_pool_is_refused_where_the_base_depends_on_the_additions():
     codec = TextCodec(get_task("addition"), byte_pairs())
     with pytest.raises(ValueError, match="writes='last' and layers that end with the last one, 2"):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from hf_lengthgen.cli import main
 from hf_lengthgen.retrofit import RetrofitForCausalLM, run
 from hf_lengthgen.retrofit.run import portable
@@ -26,10 +28,15 @@ def test_a_setting_that_retrofit_lacks_is_one_line(capsys):
     assert error.count("\n") == 1
 
 
-def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
+def saved_base(folder):
     base = tiny()
-    base.save_pretrained(tmp_path / "base")
-    byte_pairs().save_pretrained(tmp_path / "base")
+    base.save_pretrained(folder)
+    byte_pairs().save_pretrained(folder)
+    return base
+
+
+def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
+    base = saved_base(tmp_path / "base")
     (tmp_path / "c.yaml").write_text(
         f"retrofit: {json.dumps(SMALL)}\nsteps: 10\nn_max: 2\nlearning_rate: 1e-3\n"
         "evaluate: [1, 3]\nevaluate_examples: 4\n"
@@ -53,6 +60,42 @@ def test_the_command_writes_additions_and_a_result(tmp_path, capsys):
     assert main(["train", "--base_model", str(tmp_path / "none")]) == 2
     assert main(["train", "--base_model", "x", "--steps", "-1"]) == 2
     assert "steps must be at least 0" in capsys.readouterr().err
+
+
+def quick(folder):
+    """Words of a run that takes no time."""
+    return ["train", "--base_model", str(folder / "base"), "--steps", "2", "--n_max", "2", "--retrofit",
+            json.dumps(SMALL), "--evaluate_examples", "4"]  # fmt: skip
+
+
+def test_a_failing_evaluation_loses_nothing_that_was_trained(tmp_path, monkeypatch):
+    base = saved_base(tmp_path / "base")
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("hf_lengthgen.retrofit.evaluate.evaluate_text", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        main([*quick(tmp_path), "--output_dir", str(tmp_path / "out")])
+    loaded = RetrofitForCausalLM.from_pretrained(tmp_path / "out", base=base)
+    assert loaded.config.open_relations is not None and not (tmp_path / "out" / "result.json").exists()
+
+
+def test_what_cannot_be_evaluated_or_written_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    saved_base(tmp_path / "base")
+    (tmp_path / "file").write_text("")
+    capsys.readouterr()
+    monkeypatch.setattr(run, "train", lambda *args: pytest.fail("it trained"))
+    file = str(tmp_path / "file")
+    for words in (["--evaluate_mode", "generat"], ["--output_dir", file], ["--result", f"{file}/r.json"]):
+        assert main([*quick(tmp_path), *words]) != 0
+        assert capsys.readouterr().err.strip().rpartition("\n")[2].startswith("lengthgen: error: ")
+
+
+def test_one_length_to_evaluate_needs_no_brackets(tmp_path):
+    saved_base(tmp_path / "base")
+    assert main([*quick(tmp_path), "--evaluate", "3", "--result", str(tmp_path / "r.json")]) == 0
+    assert set(json.loads((tmp_path / "r.json").read_text())["exact_match"]) == {"3"}
 
 
 def test_commands_are_written_as_others_can_give_them(monkeypatch, tmp_path):

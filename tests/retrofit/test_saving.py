@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, pipeline
 
 from hf_lengthgen.retrofit import RetrofitConfig, RetrofitForCausalLM, retrofit
+from hf_lengthgen.retrofit.digest import digest_of_tensors
 
 from .test_modeling_retrofit import HINT, batch, disturb
 from .tiny import CONFIGS, SMALL, options, tiny
@@ -92,6 +93,55 @@ def test_other_families_and_other_weights(tmp_path):
         RetrofitForCausalLM.from_pretrained(tmp_path)
     with pytest.raises(ValueError, match="already has additions"):
         RetrofitForCausalLM.from_pretrained(tmp_path, base=retrofit(base, **SMALL))
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A folder of additions that name a base, and the base."""
+    base = tiny()
+    base.save_pretrained(tmp_path / "base")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    retrofit(base, **SMALL).save_pretrained(tmp_path / "part", additions_only=True)
+    return tmp_path / "part", base
+
+
+@pytest.mark.parametrize("kind", (RetrofitForCausalLM, AutoModelForCausalLM))
+def test_keywords_reach_the_base_that_is_loaded(kind, named):
+    folder, _ = named
+    given = {"attn_implementation": "eager", "dtype": torch.float16, "use_safetensors": True, "use_cache": False}
+    loaded = kind.from_pretrained(folder, **given)
+    assert loaded.base.config._attn_implementation == "eager" and loaded.base.config.use_cache is False
+    assert loaded.base.dtype == torch.float16 and loaded.additions[0].up.weight.dtype == torch.float32
+    assert kind.from_pretrained(folder, torch_dtype=torch.bfloat16).base.dtype == torch.bfloat16
+    assert kind.from_pretrained(folder).base.config._attn_implementation == "sdpa"
+    with pytest.raises(TypeError, match="nonsense"):
+        kind.from_pretrained(folder, nonsense=3)
+
+
+def test_keywords_that_cannot_be_applied_to_a_given_base_are_refused(named):
+    folder, base = named
+    for key, value in {"attn_implementation": "eager", "dtype": torch.float16, "nonsense": 3}.items():
+        with pytest.raises(ValueError, match=f"{key!r} cannot be applied to a base that is given"):
+            RetrofitForCausalLM.from_pretrained(folder, base=base, **{key: value})
+    harmless = {"local_files_only": True, "revision": None, "use_safetensors": True, "trust_remote_code": False}
+    assert RetrofitForCausalLM.from_pretrained(folder, base=base, **harmless).base is base
+
+
+@torch.no_grad()
+def test_additions_beside_a_bfloat16_base_stay_in_float32(tmp_path):
+    tiny().save_pretrained(tmp_path / "base")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.bfloat16)
+    model = disturb(retrofit(base, **SMALL)).eval()
+    model.save_pretrained(tmp_path / "whole")
+    ids, _, _ = batch(pad=0)
+    for given in ({}, {"dtype": torch.bfloat16}, {"dtype": torch.float16}):
+        loaded = RetrofitForCausalLM.from_pretrained(tmp_path / "whole", **given)
+        assert loaded.base.dtype == given.get("dtype", torch.bfloat16)
+        assert digest_of_tensors(loaded.additions.state_dict()) == model.config.additions_digest
+        if not given:
+            assert torch.equal(loaded(ids, scale_hint=HINT).logits, model(ids, scale_hint=HINT).logits)
+    loaded.save_pretrained(tmp_path / "again")
+    assert loaded.config.additions_digest == model.config.additions_digest
 
 
 def test_damaged_additions_are_refused_in_one_sentence(tmp_path):

@@ -71,6 +71,18 @@ def test_prefixes_and_special_tokens_come_first_and_carry_the_rule():
     assert TextCodec(task, tokenizer).scale_rule()[0][0] == 1
 
 
+def test_a_prefix_with_a_delimiter_of_the_rule_is_refused():
+    task, tokenizer = get_task("addition"), byte_pairs(prefix_bos=True)
+    with pytest.raises(ValueError, match=r"the prefix holds '\+', by which") as error:
+        TextCodec(task, tokenizer, prefix="3+4=7:").scale_rule()
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=r"the prefix holds '\+'"):
+        TextCodec(task, tokenizer, prefix="A+").scale_rule()
+    with pytest.raises(ValueError, match="the prefix holds '='"):
+        TextCodec(get_task("addition", widths="unequal"), tokenizer, prefix="S=:").scale_rule()
+    assert TextCodec(task, tokenizer, prefix="S=:").scale_rule()  # a sum of equal widths does not look for it
+
+
 def test_chat_template():
     tokenizer = byte_pairs()
     with pytest.raises(ValueError, match="needs a tokenizer with a chat template"):
