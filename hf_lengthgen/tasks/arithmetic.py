@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -127,6 +128,15 @@ class NumberTask(FormattedTask):
         return self.format.encode(digits, start, significant(digits) if self.config.padding == "none" else None)
 
     # ---- strings
+
+    def read_prompt(self, prompt: str) -> dict[str, Any]:
+        values = super().read_prompt(prompt)
+        if self.config.index_hints == "fixed" and values["start"]:
+            raise ValueError(
+                f"index_hints='fixed' calls the least significant digit 'a', but the numbers of {self._shown(prompt)} "
+                f"start with {LETTERS[values['start']]!r}; {self._format()}"
+            )
+        return values
 
     def padded(self, digits: str) -> str:
         """A result, given with all zeros that padding may ask for, as it is to be written."""

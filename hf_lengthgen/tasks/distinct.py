@@ -44,21 +44,26 @@ def draw_distinct(n: int, size: int, count: int, rng: np.random.Generator) -> np
     return drawn
 
 
-def draw_unrepeated(n: int, alphabet: int, window: int, hard: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_unrepeated(
+    n: int, alphabet: int, window: int, hard: np.ndarray, rng: np.random.Generator, instead: str = "window=2"
+) -> np.ndarray:
     """Strings of symbol numbers in which every run of `window` symbols (1 or 2) is unique: uint8, (len(hard), n).
 
     Easy rows are uniform (window 1), or random walks over the pairs not yet used (window 2). Hard rows of
     window 1 are in the order of the alphabet, from a random symbol on; hard rows of window 2 use as few symbols
     as n allows, so that single symbols recur often.
 
+    Args:
+        instead: the option that allows for longer strings than window 1 does, as the error names it.
+
     Raises:
         ValueError: n is beyond what the alphabet allows.
     """
     limit = alphabet if window == 1 else max(alphabet, alphabet**2 // 2)
     if n > limit:
-        more = " or window=2" if window == 1 else ""
+        unit, more = ("symbol", f" or {instead}") if window == 1 else ("pair of neighbours", "")
         raise ValueError(
-            f"n = {n} is too long for strings of {alphabet} symbols without repetition (window={window}): "
+            f"n = {n} is too long for strings of {alphabet} symbols in which no {unit} occurs twice: "
             f"n <= {limit}, unless there are more symbols{more}"
         )
     count = len(hard)

@@ -46,9 +46,7 @@ class MissingDuplicate(Task):
         return assemble(copies[:, :n], "|", copies[:, n:], "="), answers
 
     def solve(self, first: str, second: str) -> str:
-        pairs = list(zip(first, second, strict=False))
-        different = [a + b for a, b in pairs if a != b]
-        hidden = "".join(different).replace("_", "", 1)
-        if len(first) != len(second) or len(different) != 1 or len(hidden) != 1 or hidden == "_":
+        different = [a + b for a, b in zip(first, second, strict=False) if a != b]
+        if len(first) != len(second) or (first + second).count("_") != 1 or len(different) != 1:
             raise ValueError(f"two equal strings with one '_' are needed, got {first!r} and {second!r}")
-        return hidden
+        return different[0].replace("_", "")

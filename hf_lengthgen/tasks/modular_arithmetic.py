@@ -121,8 +121,11 @@ class ModularArithmetic(FormattedTask):
         return assemble(codes, "="), assemble(steps.reshape(count, 2 * terms), ":", result)
 
     def solve(self, expression: str) -> dict[str, Any]:
-        if not re.fullmatch(r"-?\d([-+*]\d)*", expression):
-            raise ValueError(f"{expression[:40]!r} is not digits with an operator between each two")
+        operators = self.config.operators  # those between digits; a minus sign may always stand in front
+        if not re.fullmatch(rf"-?\d([{re.escape(operators)}]\d)*", expression):
+            raise ValueError(
+                f"{expression[:40]!r} is not digits with an operator between each two (operators={operators!r})"
+            )
         modulus, total, steps = self.config.modulus, 0, []
         for term in re.findall(r"[-+]?\d(?:\*\d)*", expression):
             sign, factors = (-1 if term[0] == "-" else 1), [int(c) for c in term if c.isdigit()]

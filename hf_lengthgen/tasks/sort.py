@@ -33,7 +33,7 @@ class Sort(StringTask):
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         names = character_codes(self.config.symbols)
         if self.config.unique:
-            symbols = draw_unrepeated(scale[0], len(names), 1, hard, rng)
+            symbols = draw_unrepeated(scale[0], len(names), 1, hard, rng, instead="unique=False")
         else:
             symbols = draw_symbols(scale[0], len(names), hard, rng)
         return assemble(names[symbols], "="), names[np.sort(symbols, axis=1)]

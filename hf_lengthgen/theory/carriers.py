@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from ..model.relation import LinearRelation
+from .pola import Level
 from .prf import Prf, ape, holds, nope, rpe, t5
 
 HEADS = 4
@@ -192,36 +193,29 @@ def _options(name: str, given: dict, scale_hint: str, hints: int, heads: int):
     return read_options(cls, config)
 
 
-def reach(
-    relations: Sequence[LinearRelation],
-    prfs: Sequence[Prf],
-    n_max: int,
-    queries: Callable[[int], Iterable[int]],
-    limit: int,
-) -> float:
-    """The largest N <= limit up to which every relation is carried by some head, as defined above; n_max at least.
+def reach(relations: Sequence[LinearRelation], prfs: Sequence[Prf], levels: Sequence[Level], n_max: int) -> int:
+    """The largest N up to which every relation is carried by some head, as defined above; n_max at least.
 
-    For each relation and head: the classes that in training (n <= n_max) mean the relation, only it; at a larger n
-    every pair where it holds must have such a class, and no other pair may. `limit` means: as far as was looked.
+    For each relation and head: the classes that in training mean the relation, only it; at a larger scale every pair
+    where it holds must have such a class, and no other pair may.
+
+    Args:
+        levels: scales 1, 2, …; the first n_max are those of training. If N is the last: as far as was looked.
     """
-    if not relations:
-        return limit
-    ends = []
-    for relation in relations:
-        ends.append(max((_head_reach(relation, prf, n_max, queries, limit) for prf in prfs), default=n_max))
-    return min(ends)
+    ends = [max((_head_reach(r, prf, levels, n_max) for prf in prfs), default=n_max) for r in relations]
+    return min(ends, default=len(levels))
 
 
-def _head_reach(relation: LinearRelation, prf: Prf, n_max: int, queries, limit: int) -> int:
+def _head_reach(relation: LinearRelation, prf: Prf, levels: Sequence[Level], n_max: int) -> int:
     inside, outside = set(), set()
-    for n in range(1, n_max + 1):
-        for i in queries(n):
+    for level in levels[:n_max]:
+        for i in level.rows:
             for j in range(i + 1):
-                (inside if holds(relation, i, j, n) else outside).add(prf(i, j, n))
+                (inside if holds(relation, i, j, level.n) else outside).add(prf(i, j, level.n))
     pure = inside - outside
-    for n in range(n_max + 1, limit + 1):
-        for i in queries(n):
+    for scale, level in enumerate(levels[n_max:], n_max + 1):
+        for i in level.rows:
             for j in range(i + 1):
-                if (prf(i, j, n) in pure) != holds(relation, i, j, n):
-                    return n - 1
-    return limit
+                if (prf(i, j, level.n) in pure) != holds(relation, i, j, level.n):
+                    return scale - 1
+    return len(levels)

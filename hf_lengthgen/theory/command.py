@@ -120,28 +120,24 @@ def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict
     task = get_task(chosen.task, **task_options)
     if position_options and not chosen.position_embedding:
         raise ValueError("--position_options go with --position_embedding NAME.")
+    n_max = 12 if chosen.n_max is None else chosen.n_max
     if chosen.figure:
         from ..evaluation.plot import check_format
+        from .lrc import task_levels
 
         check_format(chosen.figure)
+        task_levels(task, 1)  # refuses a task of several scales
     if chosen.position_embedding:
         from .predict import carrier_for
 
-        check_integer("n_max", 12 if chosen.n_max is None else chosen.n_max, 2)
+        check_integer("n_max", n_max, 2)
         carrier_for(task, chosen.position_embedding, position_options, chosen.scale_hint)
     for option, path in (("--figure", chosen.figure), ("--output", chosen.output)):
         check_file(option, path)
     from .discovery import discover
 
-    found = discover(
-        task,
-        n_max=chosen.n_max,
-        held_out=chosen.held_out,
-        scale_hint=chosen.scale_hint != "none",
-        limit=chosen.limit,
-        seed=chosen.seed,
-        compare=True,
-    )
+    search = {"held_out": chosen.held_out, "limit": chosen.limit, "seed": chosen.seed}
+    found = discover(task, n_max=n_max, scale_hint=chosen.scale_hint != "none", compare=True, **search)
     print(describe(found, task.name))
     if task.ideal_relations:
         print(f"  stated with the task: {'; '.join(task.ideal_relations)}")
@@ -154,22 +150,23 @@ def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict
             task.name,
             chosen.position_embedding,
             chosen.scale_hint,
-            found.n_max,
+            n_max,
             task_options=task_options,
             position_options=position_options,
-            seed=chosen.seed,
+            **search,
         )
         name = variant_name(chosen.position_embedding, chosen.scale_hint, position_options)
-        print(f"\n{name}, trained on n <= {found.n_max}: {prediction.headline()}\n  {prediction.reason}")
+        print(f"\n{name}, trained on n <= {n_max}: {prediction.headline()}\n  {prediction.reason}")
         record["prediction"] = prediction.to_dict()
+    _write(chosen.output, record)
     if chosen.figure:
         from .lrc import lrc_curves, plot_lrc
 
         relations = found.relations or task.ideal_relations
-        if not relations:
-            raise ValueError(f"there are no relations of {task.name!r} whose LRC could be drawn: {found.reason}.")
-        print(f"\n{plot_lrc(lrc_curves(task, relations), chosen.figure, f'LRC of {task.name}')}")
-    _write(chosen.output, record)
+        if relations:
+            print(f"\n{plot_lrc(lrc_curves(task, relations), chosen.figure, f'LRC of {task.name}')}")
+        else:
+            print(f"\nno figure: there are no relations of {task.name!r} whose LRC could be drawn.")
 
 
 def _data(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:

@@ -19,7 +19,7 @@ from .found import CONSTANT, GROWING, UNDECIDED, Discovery, Growth, Witness, dis
 from .relations import Reads, complexity, dictionaries, read_rows
 from .rows import Rows, check_consistent
 from .search import DependencySearch, SearchBudget, conflicts, encode_rows
-from .sources import dataset_source, default_held_out, task_source, without_cot
+from .sources import Source, dataset_source, default_held_out, task_source, without_cot
 
 __all__ = ["CONSTANT", "GROWING", "UNDECIDED", "Discovery", "discover", "discovered_options"]
 
@@ -88,13 +88,9 @@ def discover(
         found = _discover(source, searched, name, relations, limit, seed)
         if found.verdict == CONSTANT:
             break
-    told = int(source.held_out.asked.sum())
-    if found.verdict == CONSTANT and told < HELD_OUT_TOKENS:
-        found.verdict = UNDECIDED
-        found.reason = (
-            f"too few rows: these relations fit, but beyond n = {source.n_max} there are only {told} tokens to test "
-            f"them on, and a verdict takes {HELD_OUT_TOKENS}"
-        )
+    doubt = _doubt(source)
+    if found.verdict == CONSTANT and doubt:
+        found.verdict, found.reason = UNDECIDED, doubt
     if compare:
         settings = {"n_max": n_max, "held_out": held_out, "limit": limit, "seed": seed}
         if scale_hint:
@@ -105,6 +101,19 @@ def discover(
         if bare is not None:
             found.without_cot = discover(bare, dictionary=dictionary, scale_hint=scale_hint, **settings)
     return found
+
+
+def _doubt(source: Source) -> str | None:
+    """Why relations that fit decide nothing: the rows held out are no longer than those searched, or too few."""
+    if source.held_out.largest.max() <= source.n_max:
+        return f"these relations fit, but no row held out has an n beyond {source.n_max}, so none shows that they last"
+    told = int(source.held_out.asked.sum())
+    if told >= HELD_OUT_TOKENS:
+        return None
+    return (
+        f"too few rows: these relations fit, but beyond n = {source.n_max} there are only {told} tokens to test them "
+        f"on, and a verdict takes {HELD_OUT_TOKENS}"
+    )
 
 
 def _discover(source, searched: Rows, name: str, relations: list[LinearRelation], limit: int, seed: int) -> Discovery:

@@ -55,7 +55,7 @@ class Discovery:
         relations: the chosen set (empty if none works).
         sets: every smallest set that works on the rows searched (at most 100), the chosen one first.
         dictionary: which was used. dictionary_size: its relations.
-        n_max: the largest scale searched. held_out: the scales held out.
+        n_max: the largest n searched. held_out: those held out. As everywhere here, n is what the hint counts.
         tuples: size of the chosen set's operator table. coverage: share of the held-out tuples that are in it.
         growth: the table's size as a function of n.
         table: what was read -> the next token, readable.

@@ -58,7 +58,7 @@ def compare_learned(results: Iterable, discovered: dict | None = None) -> list[C
 
     Args:
         results: `Result`s; those without learned relations are left out.
-        discovered: filled with what was discovered per task (a cache; optional).
+        discovered: filled with what was discovered per task and training length (a cache; optional).
 
     Raises:
         ValueError: no result has learned relations.
@@ -71,9 +71,10 @@ def compare_learned(results: Iterable, discovered: dict | None = None) -> list[C
         if result.relations is None:
             continue
         task = get_task(result.task, **result.task_options)
-        key = (result.task, str(sorted(task.options.items())), result.scale_hint != "none")
+        hinted = result.scale_hint != "none"
+        key = (result.task, str(sorted(task.options.items())), result.n_max, hinted)
         if key not in cache:
-            cache[key] = discover(task, n_max=result.n_max, scale_hint=result.scale_hint != "none")
+            cache[key] = discover(task, n_max=result.n_max, scale_hint=hinted)
         sets = [("ideal", task.ideal_relations)] if task.ideal_relations else []
         if cache[key].sets:
             # Several smallest sets are equally good: the one nearest to what was learned counts.

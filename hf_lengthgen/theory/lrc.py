@@ -14,38 +14,41 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..evaluation.plot import check_format, save_figure
 from ..model.relation import LinearRelation
 from ..tasks import Task
+from .pola import Level
 from .prf import Prf, alibi, ape, holds, ipe, lbpe, nope, parse, rpe, t5
 
-Queries = Callable[[int], Iterable[int]]
 HEADS = 4  # shifts c = 0, …, 3 of the embeddings with a hint
 
 
-def lrc_curve(prfs: Prf | Sequence[Prf], relations: Iterable[str | LinearRelation], n_max: int, queries: Queries):
-    """LRC at n = 1, …, n_max, a list of numbers (math.inf where A is not constant on the classes).
+def lrc_curve(
+    prfs: Prf | Sequence[Prf], relations: Iterable[str | LinearRelation], levels: Sequence[Level]
+) -> list[float]:
+    """LRC up to each of these scales (math.inf where A is not constant on the classes).
 
     Args:
         prfs: one φ, or one per head.
-        queries: n -> the supervised query positions of scale n; keys are all j <= i.
+        levels: scale after scale, with the supervised query positions; keys are all j <= i.
 
     Raises:
-        ValueError: no relations, or n_max < 1.
+        ValueError: no relations, or no scales.
     """
     heads = [prfs] if isinstance(prfs, Prf) else list(prfs)
     targets = parse(relations)
-    if not targets or n_max < 1:
-        raise ValueError("LRC needs at least one relation and n_max of at least 1.")
+    if not targets or not levels:
+        raise ValueError("LRC needs at least one relation and one scale.")
     # Per relation and head: class -> whether it carries the relation; None once it does so for some pairs only.
     carried: list[list[dict | None]] = [[{} for _ in heads] for _ in targets]
     ratios: list[set[float]] = [set() for _ in heads]
     curve = []
-    for n in range(1, n_max + 1):
-        for i in queries(n):
+    for level in levels:
+        n = level.n
+        for i in level.rows:
             for j in range(i + 1):
                 held = [holds(r, i, j, n) for r in targets]
                 for h, prf in enumerate(heads):
@@ -77,20 +80,24 @@ def _count(heads: list[Prf], carried, ratios) -> float:
     return len(used)
 
 
-def task_queries(task: Task) -> Queries:
-    """n -> the positions of a task's supervised queries (tasks of one hint and fixed width).
+def task_levels(task: Task, n_max: int) -> list[Level]:
+    """Scales 1, …, n_max of a task of one hint, or as many as it has, with the positions of its supervised queries.
+
+    The n of a level is the hint, as relations mean it: index hints, say, double the characters that it counts.
 
     Raises:
         ValueError: the task has several hints.
     """
     if task.hints != 1:
         raise ValueError(f"LRC curves need a task of one scale; {task.name!r} has {task.hints}.")
-
-    def queries(n: int) -> range:
-        prompt, answer = task.lengths(n)
-        return range(prompt, prompt + answer + 1)
-
-    return queries
+    levels = []
+    for scale in range(1, n_max + 1):
+        try:
+            (prompt, answer), (n,) = task.lengths(scale), task.hint(task.expand(scale))
+        except ValueError:  # the task ends here: its symbols are used up, or its width is
+            break
+        levels.append(Level(n, prompt + answer + 1, tuple(range(prompt, prompt + answer + 1))))
+    return levels
 
 
 def standard_prfs(relations: Iterable[str | LinearRelation]) -> dict[str, Prf | list[Prf]]:
@@ -116,9 +123,9 @@ def standard_prfs(relations: Iterable[str | LinearRelation]) -> dict[str, Prf | 
 
 
 def lrc_curves(task: Task, relations: Iterable[str | LinearRelation], n_max: int = 24) -> dict[str, list[float]]:
-    """LRC as a function of n = 1..n_max under `standard_prfs`, for what the relations read in a task."""
-    targets, queries = parse(relations), task_queries(task)
-    return {name: lrc_curve(prfs, targets, n_max, queries) for name, prfs in standard_prfs(targets).items()}
+    """LRC at scales 1..n_max under `standard_prfs`, for what the relations read in a task."""
+    targets, levels = parse(relations), task_levels(task, n_max)
+    return {name: lrc_curve(prfs, targets, levels) for name, prfs in standard_prfs(targets).items()}
 
 
 def plot_lrc(curves: dict[str, list[float]], path: str | os.PathLike, title: str = "") -> Path:

@@ -25,7 +25,8 @@ class Level:
     """One scale of a problem.
 
     Attributes:
-        n: the scale. length: tokens. rows: supervised positions. weight: of the scale in the loss, above 0.
+        n: the scale, as the hint counts it. length: tokens. rows: supervised positions.
+        weight: of the scale in the loss, above 0.
         moment: (length·d, length·d) second moments E[x xᵀ] of the tokens of a sequence, stacked; None: the identity.
     """
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +36,7 @@ from ..model.relation import LinearRelation
 from ..tasks import Task, get_task
 from ..tasks.task import check_integer, nearest
 from .carriers import HEADS, Carrier, carrier, reach
-from .discovery import CONSTANT, GROWING, Discovery, discover
+from .discovery import CONSTANT, GROWING, LIMIT, Discovery, discover
 from .relations import chain
 
 UNBOUNDED = math.inf
@@ -152,6 +152,8 @@ def predict(
     position_options: dict[str, Any] | None = None,
     task_options: dict[str, Any] | None = None,
     heads: int = HEADS,
+    held_out: Sequence[int] | None = None,
+    limit: int = LIMIT,
     seed: int = 0,
 ) -> Prediction:
     """The largest scale that a model trained on n <= n_max can be right at, before it is trained.
@@ -159,9 +161,10 @@ def predict(
     Args:
         task: a task, or its name with `task_options`.
         position_options: of the embedding; IPE without `relations` is given the task's ideal ones.
+        held_out, limit, seed: of the search (see `discover`).
 
     Raises:
-        ValueError: an unknown name or option, or n_max below 2.
+        ValueError: an unknown name or option, n_max below 2, or what `discover` refuses.
     """
     check_integer("n_max", n_max, 2)
     if isinstance(task, str):
@@ -173,6 +176,11 @@ def predict(
     given = dict(position_options or {})
     can = carrier_for(task, position_embedding, given, scale_hint, heads)
 
+    def discovered(relations: Iterable[LinearRelation] | None) -> Discovery:
+        longer = None if held_out is None else tuple(held_out)
+        dictionary = None if relations is None else tuple(relations)
+        return _discovered(type(task), _key(task.options), dictionary, n_max, longer, limit, seed)
+
     def answer(largest: float | None, reason: str, found: Discovery | None = None, chained=None) -> Prediction:
         relations = tuple(found.texts()) if found is not None else ()
         verdict = found.verdict if found is not None else ""
@@ -183,10 +191,10 @@ def predict(
     if can.relations is None:
         return answer(None, f"no prediction: {can.why}")
     if can.relations:
-        own = _discovered(task.name, _key(task.options), can.relations, n_max, seed)
+        own = discovered(can.relations)
         if own.verdict == CONSTANT:
             return answer(UNBOUNDED, f"{can.why}; among them are all that is read: {', '.join(own.texts())}", own)
-    widest = _discovered(task.name, _key(task.options), None, n_max, seed)
+    widest = discovered(None)
     if widest.verdict == GROWING:
         return answer(n_max, f"SRC grows: {widest.reason}", widest)
     if widest.verdict != CONSTANT:
@@ -195,7 +203,7 @@ def predict(
     needed = ", ".join(widest.texts())
     chained = None
     if can.relations:
-        both = _discovered(task.name, _key(task.options), tuple(chain(can.relations)), n_max, seed)
+        both = discovered(chain(can.relations))
         chained = UNBOUNDED if both.verdict == CONSTANT else None
     return answer(largest, f"{can.why}; what a circuit reads ({needed}) is new beyond n = {largest}", widest, chained)
 
@@ -222,11 +230,10 @@ def carrier_for(
 def _finite_reach(task: Task, found: Discovery, can: Carrier, n_max: int) -> int:
     if not can.prfs or task.hints != 1 or any(r.segment is not None for r in found.relations):
         return n_max
-    from .lrc import task_queries
+    from .lrc import task_levels
 
-    limit = 2 * n_max
-    furthest = max(reach(chosen, can.prfs, n_max, task_queries(task), limit) for chosen in found.sets[:4])
-    return int(furthest)
+    levels = task_levels(task, 2 * n_max)
+    return max(reach(chosen, can.prfs, levels, n_max) for chosen in found.sets[:4])
 
 
 def _key(options: dict) -> str:
@@ -234,10 +241,12 @@ def _key(options: dict) -> str:
 
 
 @lru_cache(maxsize=512)
-def _discovered(name: str, options: str, relations: tuple | None, n_max: int, seed: int) -> Discovery:
-    """Discovery, done once per task and dictionary."""
-    task = get_task(name, **json.loads(options))
-    return discover(task, n_max=n_max, dictionary=relations, seed=seed)
+def _discovered(
+    cls: type[Task], options: str, relations: tuple | None, n_max: int, held_out: tuple | None, limit: int, seed: int
+) -> Discovery:
+    """Discovery, done once per task, dictionary and settings. The class, not the name: that may be another's."""
+    task = cls(**json.loads(options))
+    return discover(task, n_max=n_max, dictionary=relations, held_out=held_out, limit=limit, seed=seed)
 
 
 def predict_cells(configs: Iterable[Any], seed: int = 0) -> list[Prediction]:

@@ -78,7 +78,7 @@ class Rows:
 def rows_of_samples(task: Task, samples: Samples) -> Rows:
     """Rows of a task: the answer and <eos> are to be predicted."""
     table = np.zeros(256, dtype=np.int32)
-    table[list(task.vocabulary.encode("ascii"))] = EOS + 1 + np.arange(len(task.vocabulary))
+    table[list(task.vocabulary.encode("latin-1"))] = EOS + 1 + np.arange(len(task.vocabulary))
     codes = table[np.concatenate([samples.prompts, samples.answers], axis=1)]
     count = len(codes)
     tokens = np.zeros((count, codes.shape[1] + 2), dtype=np.int32)
@@ -111,9 +111,10 @@ def find_boundaries(tokens: np.ndarray, marks: list[list[int | None]]) -> np.nda
 def task_rows(task: Task, scales: Iterable[tuple[int, ...]], queries: int, rng: np.random.Generator) -> Rows:
     """Rows of a task, about `queries` tokens to be predicted at each scale, at least four rows.
 
-    Half of the rows at each scale (at most 200) have a neighbour: the same prompt with one character taken from
-    another row. Rows that differ in one character show whether that character matters; among independent rows
-    they would be too rare to be met.
+    Some have a neighbour: the same prompt with one character taken from another row. Rows that differ in one
+    character show whether that character matters; among independent rows they would be too rare to be met. One is
+    tried for every two rows drawn (at most 200 times a scale), and many a try gives none, so neighbours are at most a
+    third of all rows.
     """
     parts = []
     for scale in scales:
@@ -139,7 +140,7 @@ def neighbours(task: Task, samples: Samples, count: int, rng: np.random.Generato
         if prompt[place] == samples.prompts[other, place] or 0 in (prompt[place], samples.prompts[other, place]):
             continue
         prompt[place] = samples.prompts[other, place]
-        text = prompt[prompt != 0].tobytes().decode("ascii")
+        text = prompt[prompt != 0].tobytes().decode("latin-1")
         try:
             if task.scale_of(text) == tuple(samples.scales[row].tolist()):
                 found.append((text, task.answer(text), samples.scales[row]))

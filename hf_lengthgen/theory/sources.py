@@ -17,7 +17,10 @@ _TOO_LONG = 4_000  # characters of a row: longer scales are not held out
 
 @dataclass
 class Source:
-    """`more(round)` gives rows of scales <= n_max, in round 0 those to search; None when there are no more."""
+    """`more(round)` gives rows of n <= n_max, in round 0 those to search; None when there are no more.
+
+    Here n is what the hint counts, which is what relations speak of; a task's scale may be another number.
+    """
 
     hints: int
     n_max: int
@@ -34,8 +37,7 @@ def task_source(task: Task, n_max: int, held_out: Sequence[int], seed: int) -> S
     def scales(low: int, high: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
         if task.hints == 1:
             return [(n,) for n in range(low, high + 1)]
-        count = 40
-        return [tuple(row) for row in rng.integers(low, high, size=(count, task.hints), endpoint=True).tolist()]
+        return [tuple(row) for row in task.draw_scales(low, high, 40, rng).tolist()]
 
     def more(number: int) -> Rows | None:
         if _QUERIES << max(0, number - 1) > _MOST_QUERIES:
@@ -65,7 +67,8 @@ def task_source(task: Task, n_max: int, held_out: Sequence[int], seed: int) -> S
             continue
     if not usable:
         raise ValueError(f"task {task.name!r} has no scale beyond n_max = {n_max} that can be held out.")
-    return Source(task.hints, n_max, more, fresh, task_rows(task, usable, 3000, rng))
+    longest = max(task.hint(task.expand(n_max)))
+    return Source(task.hints, longest, more, fresh, task_rows(task, usable, 3000, rng))
 
 
 def dataset_source(rows: Rows, n_max: int | None, seed: int) -> Source:

@@ -15,8 +15,9 @@ def dataset_rows(dataset, answer_after: str | None = None, delimiters: str = "")
     """Rows of a `datasets.Dataset`, or of any sequence of dicts.
 
     Columns read: `text` (or `prompt` and `answer`), `n` or `scale_hint` (an integer, or a list of them). What is to
-    be predicted is the answer and the end: the column `answer`, or what `answer_mask` marks (as `load_dataset` makes
-    it: a flag each for <bos>, the characters, <eos>), or what follows the first `answer_after` in the text.
+    be predicted is the answer and the end: what follows the first `answer_after` in the text, where that is given;
+    otherwise the column `answer`, or what `answer_mask` marks (as `load_dataset` makes it: a flag each for <bos>, the
+    characters, <eos>).
 
     Args:
         delimiters: one character per hint that closes the hint's tokens, for relations inside segments: "+=".
@@ -70,10 +71,21 @@ def _prompt(record: dict, columns: set[str], answer_after: str | None, number: i
         prompt, answer = record.get("prompt"), record.get("answer")
         if not isinstance(prompt, str) or not isinstance(answer, str):
             raise ValueError(f"row {number} of the data set: prompt and answer must be strings.")
-        return prompt, prompt + answer, None
-    text = record.get("text")
-    if not isinstance(text, str) or not text:
-        raise ValueError(f"row {number} of the data set: text must be a string that is not empty, got {text!r}.")
+        text = prompt + answer
+    else:
+        prompt, text = None, record.get("text")
+        if not isinstance(text, str) or not text:
+            raise ValueError(f"row {number} of the data set: text must be a string that is not empty, got {text!r}.")
+    if answer_after:
+        before, mark, _ = text.partition(answer_after)
+        if not mark:
+            raise ValueError(
+                f"row {number} of the data set, {shorten(text)}, lacks {answer_after!r}, behind which the answer "
+                f"begins (answer_after)."
+            )
+        return before + mark, text, None
+    if prompt is not None:
+        return prompt, text, None
     if "answer_mask" in columns:
         mask = record.get("answer_mask")
         if not isinstance(mask, list | tuple | np.ndarray) or not all(flag in (0, 1) for flag in mask):
@@ -84,17 +96,10 @@ def _prompt(record: dict, columns: set[str], answer_after: str | None, number: i
                 f"and <eos>."
             )
         return None, text, mask
-    if not answer_after:
-        raise ValueError(
-            "nothing says where the answer begins: the data set has no column 'answer' or 'answer_mask', and "
-            "answer_after is not given."
-        )
-    prompt, mark, _ = text.partition(answer_after)
-    if not mark:
-        raise ValueError(
-            f"row {number} of the data set, {shorten(text)}, lacks {answer_after!r}, behind which it ends."
-        )
-    return prompt + mark, text, None
+    raise ValueError(
+        "nothing says where the answer begins: the data set has no column 'answer' or 'answer_mask', and "
+        "answer_after is not given."
+    )
 
 
 def _scale(record: dict, number: int) -> tuple[int, ...]:

@@ -183,6 +183,7 @@ class TestFormats(FormatContract):
         ({"padding": "none"}, "320+654=", "starts with a zero"),
         ({"padding": "fixed", "width": 5}, "321+654=", "has 3 digits.*width=5"),
         ({"index_hints": "fixed"}, "a3b2+b6c5=", "different letters"),
+        ({"index_hints": "fixed"}, "c1+c2=", "index_hints='fixed' .* 'a', .* with 'c'; a prompt of task 'addition'"),
         ({"separator": ","}, "3,2+65=", "is not a number of base 10 in the format '2,1,0'"),
     ]
     relations = [

@@ -13,5 +13,6 @@ class TestMissingDuplicate(TaskContract):
     digests = [({}, "999d8648eb8ef376")]
     bad_options = [({"symbols": "ab_"}, "must not contain '_'")]
     bad_prompts = [
-        ({}, prompt, "two equal strings with one '_'") for prompt in ("ab|ab=", "a_|_b=", "_b|_b=", "abc|a_=", "ab|c_=")
+        ({}, prompt, "two equal strings with one '_'")
+        for prompt in ("ab|ab=", "a_|_b=", "_b|_b=", "abc|a_=", "ab|c_=", "a_b|a__=", "_a|__=")
     ]

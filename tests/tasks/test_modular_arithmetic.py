@@ -16,6 +16,7 @@ class TestModularArithmetic(FormatContract):
         ({}, "1-1-1=", "4"),
         ({}, "0*1+4*3-2=", "0"),
         ({}, "-2*3=", "4"),
+        ({"operators": "+"}, "-1+2=", "1"),
         ({"cot": "running"}, "1-2*3=", "0b1d1e:0"),
     ]
     finals = [({"cot": "running"}, "0b1d1e:0", "0", ("sum", "term")), ({}, "0", "0", ())]
@@ -31,6 +32,8 @@ class TestModularArithmetic(FormatContract):
         ({}, "1++2=", "an operator between each two"),
         ({}, "1+=", "an operator between each two"),
         ({}, "1+9=", "foreign characters '9'"),
+        ({"operators": "+"}, "1-2=", r"'1-2' .* an operator between each two \(operators='\+'\)"),
+        ({"operators": "+-"}, "-1--2=", "an operator between each two"),
     ]
     relations = [({"cot": "running", "modulus": 3}, list(range(1, 9)), [])]
 

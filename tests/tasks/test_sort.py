@@ -1,3 +1,8 @@
+import numpy as np
+import pytest
+
+from hf_lengthgen.tasks import get_task
+
 from .contract import TaskContract
 
 
@@ -17,3 +22,10 @@ class TestSort(TaskContract):
         ({"unique": True, "symbols": "abcdefghijklmnopqrstuvwxyz"}, "a9a78245b7896157"),
     ]
     bad_prompts = [({"unique": True}, "aba=", "occurs twice.*unique=False")]
+
+
+def test_more_unique_symbols_than_there_are():
+    with pytest.raises(
+        ValueError, match="^n = 11 is too long .* n <= 10, unless there are more symbols or unique=False$"
+    ):
+        get_task("sort", unique=True).sample(11, 1, np.random.default_rng(0))

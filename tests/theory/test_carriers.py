@@ -3,12 +3,14 @@ import pytest
 from hf_lengthgen.model.position_registry import list_position_embeddings
 from hf_lengthgen.model.relation import LinearRelation
 from hf_lengthgen.theory.carriers import carrier, reach
+from hf_lengthgen.theory.pola import Level
 from hf_lengthgen.theory.prf import nope, rpe
 
 
-def rows_of_three_parts(n):
-    """Queries of an addition."""
-    return range(2 * n + 2, 3 * n + 4)
+def three_parts(count, times=1):
+    """Queries of an addition, whose hint is so many times the scale."""
+    hints = [times * n for n in range(1, count + 1)]
+    return [Level(n, 3 * n + 4, tuple(range(2 * n + 2, 3 * n + 4))) for n in hints]
 
 
 def has(can, text):
@@ -48,18 +50,24 @@ def test_what_is_carried_keeps_its_classes():
         can = carrier(name, scale_hint=hint)
         for text in ("i - j = 0", "i - j = 2", "i - j = n", "i - j = 2n + 1", "j = 1", "i + j = 3n", "j = n"):
             relation = LinearRelation.parse(text)
-            found = reach([relation], can.prfs, 6, rows_of_three_parts, 18)
+            found = reach([relation], can.prfs, three_parts(18), 6)
             assert (found == 18) == (relation in can.relations), (name, hint, text, found)
             assert found == 18 or found == 6, (name, hint, text, found)
 
 
 def test_reach():
-    assert reach([], [nope()], 4, rows_of_three_parts, 9) == 9
+    assert reach([], [nope()], three_parts(9), 4) == 9
     relation = LinearRelation.parse("i - j = n")
-    assert reach([relation], [rpe()], 4, rows_of_three_parts, 9) == 4
-    assert reach([relation], [rpe(), rpe(1)], 4, rows_of_three_parts, 9) == 9
+    assert reach([relation], [rpe()], three_parts(9), 4) == 4
+    assert reach([relation], [rpe(), rpe(1)], three_parts(9), 4) == 9
     # Read at one distance only, which does not change: it ends where the distance is met for another reason.
-    assert reach([relation, LinearRelation.parse("i - j = 0")], [rpe(1)], 4, rows_of_three_parts, 9) == 4
+    assert reach([relation, LinearRelation.parse("i - j = 0")], [rpe(1)], three_parts(9), 4) == 4
+
+
+def test_reach_counts_scales_whatever_the_hint_counts():
+    relation = LinearRelation.parse("i - j = n")
+    assert reach([relation], [rpe()], three_parts(9, times=2), 4) == 4
+    assert reach([relation], [rpe(1)], three_parts(9, times=2), 4) == 9
 
 
 def test_bad_input():

@@ -7,6 +7,7 @@ from evaluation.results import make_result
 
 from hf_lengthgen.data.publish import export
 from hf_lengthgen.theory.command import add_parser
+from hf_lengthgen.theory.predict import predict
 
 
 @pytest.fixture
@@ -49,6 +50,37 @@ def test_a_figure(src, tmp_path):
     assert (tmp_path / "lrc.svg").stat().st_size > 1000
 
 
+def test_where_there_is_nothing_to_draw_the_rest_is_kept(src, tmp_path):
+    files = tmp_path / "x.svg", tmp_path / "x.json"
+    text = src("parity", "--format", "cot=false", "--n_max", 4, "--figure", files[0], "--output", files[1])
+    assert "no figure: there are no relations of 'parity' whose LRC could be drawn" in text
+    assert json.loads(files[1].read_text())["discovery"]["verdict"] == "growing" and not files[0].exists()
+
+
+def test_what_is_found_is_written_before_it_is_drawn(src, tmp_path, monkeypatch):
+    def draw(*given):
+        raise ValueError("no ink")
+
+    monkeypatch.setattr("hf_lengthgen.theory.lrc.plot_lrc", draw)
+    with pytest.raises(ValueError, match="no ink"):
+        src("copy", "--n_max", 4, "--figure", tmp_path / "x.svg", "--output", tmp_path / "x.json")
+    assert (tmp_path / "x.json").exists()
+
+
+def test_a_prediction_is_made_as_the_search_is(src, monkeypatch):
+    given = {}
+
+    def predicted(*words, **options):
+        given.update(options, n_max=words[3])
+        return predict(*words, **options)
+
+    monkeypatch.setattr("hf_lengthgen.theory.predict.predict", predicted)
+    words = ("--format", "order=plain", "separator=_", "--n_max", 3, "--held_out", 5, 9, "--limit", 4, "--seed", 1)
+    text = src("addition", *words, "--position_embedding", "rope")
+    assert given["limit"] == 4 and given["held_out"] == [5, 9] and given["seed"] == 1
+    assert given["n_max"] == 3 and "trained on n <= 3: " in text
+
+
 def test_users_data(src, tmp_path):
     export(tmp_path / "rows", "copy", rows=600, n_max=8, symbols="abc")
     text = src("--data", tmp_path / "rows", "--n_max", 4)
@@ -83,7 +115,6 @@ def test_predictions_and_results(src, tmp_path):
         (["copy", "--position_options.window", "3"], "go with --position_embedding"),
         (["copy", "--position_embedding", "lbp"], "Did you mean 'lbpe'"),
         (["copy", "--figure", "x.pdf"], "written as .svg or .png"),
-        (["sort", "--figure", "x.svg"], "no relations of 'sort' whose LRC could be drawn"),
         (["--data", "nowhere"], "is no Parquet file"),
         (["--predictions", "x.json"], "needs --results"),
         (["copy", "--output", "."], "--output '.' is a folder"),
@@ -155,6 +186,8 @@ def test_names_and_paths_are_checked_before_the_search(src, monkeypatch):
     ):
         with pytest.raises(ValueError, match=message):
             src("copy", *words)
+    with pytest.raises(ValueError, match="need a task of one scale; 'addition' has 2"):
+        src("addition", "--format", "widths=unequal", "--figure", "x.svg")
 
 
 def test_a_broken_file_of_predictions(src, tmp_path):

@@ -180,6 +180,34 @@ def test_a_few_rows_that_happen_to_fit_decide_nothing():
         assert discover(rows=rows, n_max=2).verdict == verdict
 
 
+def stated(task):
+    """The relations stated with a task."""
+    return [LinearRelation.parse(text, task.hints) for text in task.ideal_relations]
+
+
+def test_a_hint_that_never_grows_decides_nothing():
+    """With padding="fixed" all rows are of one length: what fits there was never seen to last."""
+    task = get_task("addition", base=2, padding="fixed", width=12)
+    found = discover(task, n_max=4, dictionary=stated(task))
+    assert found.verdict == "undecided" and found.relations
+    assert found.reason == "these relations fit, but no row held out has an n beyond 12, so none shows that they last"
+
+
+def test_n_is_the_hint_throughout():
+    task = get_task("addition", base=2, separator=",")  # numbers of 1, 3, 5, … characters
+    found = discover(task, n_max=3, dictionary=stated(task))
+    assert found.verdict == "constant" and found.n_max == 5 and min(found.held_out) == 7
+    assert [g.n for g in found.growth if g.trained] == [1, 3, 5] and "occur up to n = 5" in found.reason
+
+
+def test_numbers_of_operands_are_scales_that_the_task_allows():
+    assert discover(get_task("multi_addition", operands=0, base=2), n_max=3).verdict == "growing"
+
+
+def test_symbols_beyond_ascii():
+    assert discover(get_task("copy", symbols="äöü"), n_max=4).texts() == ["i - j = n"]
+
+
 def test_bad_input():
     task = get_task("copy")
     with pytest.raises(ValueError, match="the dictionary of relations is empty"):

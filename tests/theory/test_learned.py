@@ -42,6 +42,13 @@ def test_the_nearest_of_equal_sets_counts():
     assert {r.against: (r.precision, r.recall) for r in rows} == {"ideal": (1, 1), "discovered": (1, 1)}
 
 
+def test_each_training_length_has_a_discovery_of_its_own():
+    found = {}
+    copy = {"task": "copy", "task_options": {}, "scale_hint": "prompt", "relations": RELATIONS}
+    compare_learned([make_result("lbpe", n_max=n_max, **copy) for n_max in (4, 6, 4)], found)
+    assert sorted(each.n_max for each in found.values()) == [4, 6]
+
+
 def test_nothing_learned_at_all():
     with pytest.raises(ValueError, match="no result has learned relations"):
         compare_learned([make_result("rope")])

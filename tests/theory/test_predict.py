@@ -4,6 +4,9 @@ import math
 import pytest
 
 from hf_lengthgen.tasks import get_task
+from hf_lengthgen.tasks.copy import Copy
+from hf_lengthgen.tasks.reverse import Reverse
+from hf_lengthgen.theory import predict as module
 from hf_lengthgen.theory.predict import Prediction, predict, predict_cells
 from hf_lengthgen.training.arguments import TrainingConfig
 
@@ -43,6 +46,32 @@ def test_options_change_it():
     assert growing.largest == 12 and growing.verdict == "growing" and growing.reason.startswith("SRC grows")
     assert predict("copy", "rope", "none", 6).largest == 6
     assert predict(get_task("parity", cot=False), "rope").task_options == {"cot": False}
+
+
+def test_a_task_object_speaks_for_itself():
+    """Registered or not, and whatever another task of its name does."""
+    unknown, impostor = type("Unknown", (Copy,), {"name": "unknown"}), type("Impostor", (Reverse,), {"name": "copy"})
+    assert predict(get_task("copy"), "rope", "prompt", 5).largest == math.inf
+    assert predict(unknown(), "rope", "prompt", 5).largest == math.inf
+    assert predict(impostor(), "rope", "prompt", 5).largest == 5
+
+
+def test_the_search_is_done_as_asked(monkeypatch):
+    calls = []
+    search = module.discover
+    monkeypatch.setattr(module, "discover", lambda task, **options: calls.append(options) or search(task, **options))
+    module._discovered.cache_clear()
+    assert predict("copy", "rope", "prompt", 5, limit=3, held_out=[7, 11], seed=2).largest == math.inf
+    assert predict("copy", "rope", "prompt", 5, limit=0, held_out=[7, 11], seed=2).largest is None
+    assert {(c["limit"], tuple(c["held_out"]), c["seed"]) for c in calls} == {(3, (7, 11), 2), (0, (7, 11), 2)}
+
+
+def test_tasks_that_end_somewhere():
+    """Scales that the task does not have are not looked at."""
+    assert predict("unique_copy", "rope", "none", 7, task_options={"symbols": "abcdefghij"}).largest == 7
+    fixed = {"padding": "fixed", "width": 12, "base": 2}
+    prediction = predict("addition", "rope", "none", 7, task_options=fixed)
+    assert prediction.largest is None and "no row held out has an n beyond 12" in prediction.reason
 
 
 def test_headlines():

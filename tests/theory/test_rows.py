@@ -14,7 +14,13 @@ def texts(rows):
 
 @pytest.mark.parametrize(
     ("name", "options", "scale"),
-    [("addition", {}, 4), ("addition", {"padding": "none"}, 4), ("dyck", {}, 7), ("parity", {"cot": False}, 3)],
+    [
+        ("addition", {}, 4),
+        ("addition", {"padding": "none"}, 4),
+        ("dyck", {}, 7),
+        ("parity", {"cot": False}, 3),
+        ("copy", {"symbols": "äöü"}, 4),
+    ],
 )
 def test_rows_of_a_task(name, options, scale):
     task = get_task(name, **options)
@@ -33,8 +39,9 @@ def test_boundaries_are_where_the_scale_rule_says():
     assert rows.boundaries[0].tolist() == [[0, 4], [4, 10]]
 
 
-def test_neighbours_differ_in_one_character_and_are_right():
-    task = get_task("addition")
+@pytest.mark.parametrize(("name", "options"), [("addition", {}), ("copy", {"symbols": "äöü"})])
+def test_neighbours_differ_in_one_character_and_are_right(name, options):
+    task = get_task(name, **options)
     samples = task.sample(6, 40, np.random.default_rng(0))
     near = neighbours(task, samples, 30, np.random.default_rng(1))
     prompts = set(samples.prompt_strings())

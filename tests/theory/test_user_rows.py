@@ -24,6 +24,19 @@ def test_text_and_the_mark_behind_which_the_answer_begins():
     assert rows.scales.tolist() == [[2], [1]] and rows.boundaries is None
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"prompt": "ab=b", "answer": "a>ab"},
+        {"prompt": "ab=b", "answer": "a>ab", "text": "ab=ba>ab"},
+        {"text": "ab=ba>ab", "answer_mask": [False] * 3 + [True] * 7},
+    ],
+    ids=" ".join,
+)
+def test_the_mark_wins_over_what_the_columns_say(record):
+    assert shown(dataset_rows([record | {"n": 2}], answer_after=">")) == [("ab=ba>ab", ["a", "b", "<eos>"])]
+
+
 def test_our_own_data_sets(tmp_path):
     """Columns prompt and answer, and with these taken away, answer_mask."""
     data = load_dataset("addition", rows=50, n_max=5, widths="unequal", cache_dir=tmp_path)
