@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hf_lengthgen.compare.grid import load_grid
+from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.tasks import get_task, list_tasks
 from hf_lengthgen.theory.discovery import discover
 
@@ -62,3 +63,19 @@ def check(row):
     assert found.verdict == "constant" and found.dictionary == dictionary
     assert [f"`{text}`" for text in found.texts()] == relations.split("; ")
     assert f"{found.tuples:,}" == operators
+
+
+def test_what_is_told_of_ipe_and_fire_holds_for_every_run():
+    def shares(variant, n, task="*"):
+        files = sorted((ROOT / "results" / "main").glob(f"{task}/{variant}/seed*.json"))
+        scores = [Result.load(file).at(n) for file in files]
+        return [100 * score.exact_match if score else 0.0 for score in scores]
+
+    text = " ".join(PAGE.split())
+    assert min(shares("ipe_hint", 12)) == 100
+    low, high = min(shares("ipe_hint", 24)), max(shares("ipe_hint", 24))
+    middle, far = max(shares("ipe_hint", 50)), max(shares("ipe_hint", 100))
+    told = f"at {low:.1f} to {high:.1f}% at 24, at {middle:.1f}% or less at 50, and at {far:g} at 100, over all runs"
+    assert told in text
+    worst = [min(shares("fire_hint", n, "running_sum")) for n in (50, 100)]
+    assert "FIRE on the running sum: at worst {:.0f}% at 50, {:.0f}% at 100".format(*worst) in text
