@@ -68,9 +68,9 @@ class Lengths:
         if self.length_weights is not None:
             drawn = self.n_min + np.flatnonzero(self.length_weights[: most - self.n_min + 1])
             least, most = int(drawn[0]), int(drawn[-1])
-        return (
-            (least, most) if self.priming_n is None else (min(least, self.priming_n[0]), max(most, self.priming_n[1]))
-        )
+        if self.priming_n is None:
+            return least, most
+        return min(least, self.priming_n[0]), max(most, self.priming_n[1])
 
     def check(self, task: Task) -> None:
         """Raise ValueError if the ranges do not have one entry per hint of the task."""

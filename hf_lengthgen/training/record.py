@@ -42,8 +42,8 @@ def build_result(
         about = f"{about} ({told(config, label)})"
         name, extra = f"{name}-{label}", "the task" if extra == "none" else f"{extra}; the task"
     if config.priming_share:
-        told_of = f"{config.priming_share:.0%} of the instances are of length {' to '.join(map(str, config.priming_n))}"
-        extra = told_of if extra == "none" else f"{extra}; {told_of}"
+        primed = f"{config.priming_share:.0%} of the instances are of length {' to '.join(map(str, config.priming_n))}"
+        extra = primed if extra == "none" else f"{extra}; {primed}"
     n_min, n_max = history.n_range or (config.n_min, config.n_max)
     settings = deciding(config)
     return Result(

@@ -1,17 +1,16 @@
 """What a result says of the run that it came from."""
 
-import dataclasses
-
 import pytest
 
 from hf_lengthgen.data.publish import export
 from hf_lengthgen.evaluation.curves import make_curves
+from hf_lengthgen.evaluation.length_result import LengthResult
 from hf_lengthgen.training.deciding import deciding, digest
 from hf_lengthgen.training.progress import History
-from hf_lengthgen.training.record import checkpoint_text
+from hf_lengthgen.training.record import build_result, checkpoint_text
 from hf_lengthgen.training.run import run
 
-from .tiny import build_task, tiny
+from .tiny import build_model, build_task, tiny
 
 
 def result_of(folder, **settings):
@@ -42,10 +41,14 @@ def test_the_training_lengths_are_those_that_occurred(tmp_path, settings, n_max)
     assert told == ("priming_share" in settings)
 
 
-def test_seeds_that_stop_early_are_still_one_variant(tmp_path):
-    plain = {"position_embedding": "rope", "scale_hint": "none", "steps": 8}
-    results = [result_of(tmp_path, seed=seed, **plain) for seed in (0, 1)]
-    results[1] = dataclasses.replace(results[1], steps_done=4)
+def test_seeds_that_stop_early_are_still_one_variant():
+    results = []
+    for seed, done in ((0, 8), (1, 4)):
+        config, history = tiny(seed=seed), History([{"step": done, "loss": 1.0}])
+        task, model = build_task(config), build_model(config)
+        results.append(
+            build_result(config, task, model, history, [LengthResult.of([2], 4, 4, "generate", 0.1)], "typed")
+        )
     assert [(r.steps, r.steps_done) for r in results] == [(8, 8), (8, 4)]
     (curve,) = make_curves(results)
     assert len(curve.results) == 2
