@@ -1,6 +1,6 @@
 from hf_lengthgen.compare.equality import equality_text
 
-from .grids import grid
+from .grids import TINY, grid
 
 ALL_THE_SAME = (
     "On one task all variants have the same model size, data, number of steps and evaluation, except where a setting "
@@ -27,3 +27,9 @@ def test_what_else_differs_is_listed():
     tasks = [{"name": "copy", "variants": {"lbpe": {"steps": 5, "batch_size": 4}}}, {"name": "reverse"}]
     made = grid(tasks=tasks, variants=variants())
     assert "variants differ in steps (on copy), batch_size (on copy); all else" in equality_text(made)
+
+
+def test_a_setting_that_decides_for_some_variants_only():
+    """With early stopping the validations decide too: the other variants have no such key."""
+    for made in (variants(early_stopping=2), variants(early_stopping=2)[::-1]):
+        assert "early_stopping (on every task)" in equality_text(grid(base=TINY | {"validate_every": 5}, variants=made))
