@@ -45,7 +45,8 @@ class LinearRelation:
     [our formulation].
 
     With `segment=s` it speaks of offsets inside segments instead: key j lies in segment s and
-    a·offset(i) + b·offset(j) = d, where offset(p) is the distance of p from the last delimiter at or before it.
+    offset(i) - offset(j) = d, where offset(i) is the distance of i from the last delimiter at or before it, and
+    offset(j) that of j from the delimiter that opens segment s.
 
     Attributes:
         a, b: integers; b is not 0 (the relation names a key).

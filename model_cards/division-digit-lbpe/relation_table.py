@@ -101,18 +101,16 @@ class RelationTable:
         target = (d - self._shift(c, ctx))[:, :, None, None]
         holds = a[:, None, None] * q + b[:, None, None] * k == target
         if any(r.segment is not None for r in self.relations):
-            kind, inside = self._segments(ctx, rows, segment)
-            holds = torch.where((segment >= 0)[:, None, None], kind & inside, holds)
+            holds = torch.where((segment >= 0)[:, None, None], self._hold_in_segments(ctx, rows, d, segment), holds)
         return holds
 
-    def _segments(self, ctx, rows, segment):
-        offset_q = segment_offsets(ctx.q_pos, ctx.boundaries)[:, None, rows, None]
-        offset_k = segment_offsets(ctx.k_pos, ctx.boundaries)[:, None, None, :]
-        same = offset_q - offset_k == self.tensors(offset_q.device)[3][:, None, None]
-        start, end = ctx.boundaries[:, segment.clamp(min=0), 0], ctx.boundaries[:, segment.clamp(min=0), 1]
+    def _hold_in_segments(self, ctx, rows, d, segment):
+        start, end = ctx.boundaries[:, segment.clamp(min=0)].unbind(-1)
         k = ctx.k_pos[:, None, :]
         inside = (k > start[:, :, None]) & (k < end[:, :, None])
-        return same, inside[:, :, None, :]
+        offset_q = segment_offsets(ctx.q_pos, ctx.boundaries)[:, None, rows, None]
+        offset_k = (k - start[:, :, None])[:, :, None, :]
+        return inside[:, :, None, :] & (offset_q - offset_k == d[:, None, None])
 
     def keys(self, ctx: PositionContext) -> tuple[torch.Tensor, torch.Tensor]:
         """The key that every relation names for every query.
@@ -127,7 +125,7 @@ class RelationTable:
         j = torch.div(rest, b[:, None], rounding_mode="floor")
         valid = j * b[:, None] == rest
         if any(r.segment is not None for r in self.relations):
-            start, end = ctx.boundaries[:, segment.clamp(min=0), 0], ctx.boundaries[:, segment.clamp(min=0), 1]
+            start, end = ctx.boundaries[:, segment.clamp(min=0)].unbind(-1)
             offset = segment_offsets(ctx.q_pos, ctx.boundaries)[:, None, :] - d[:, None]
             inside = start[:, :, None] + offset
             is_segment = (segment >= 0)[:, None]

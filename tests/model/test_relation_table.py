@@ -16,13 +16,15 @@ RELATIONS = [
     LinearRelation(1, -1, (0, 0), -1, segment=0),
     LinearRelation(1, -1, (0, 0), 0, segment=1),
 ]
-# Two examples: delimiters at 0, 4, 7 and 0, 2, 7; the second has two tokens of padding in front.
-BOUNDARIES = [[[0, 4], [4, 7]], [[0, 2], [2, 7]]]
-SCALES = [[3, 2], [1, 4]]
+# Three examples: delimiters at 0, 4, 7; at 0, 2, 7 behind two tokens of padding; and segments that overlap, of which
+# the second begins inside the first.
+PADS = (0, 2, 0)
+BOUNDARIES = [[[0, 4], [4, 7]], [[0, 2], [2, 7]], [[0, 6], [3, 9]]]
+SCALES = [[3, 2], [1, 4], [5, 5]]
 
 
 def make_context():
-    return context(14, scale=SCALES, boundaries=BOUNDARIES, left_pad=(0, 2))
+    return context(14, scale=SCALES, boundaries=BOUNDARIES, left_pad=PADS)
 
 
 def offset(p, boundaries):
@@ -32,13 +34,13 @@ def offset(p, boundaries):
 def holds(relation, i, j, scale, boundaries):
     if relation.segment is not None:
         start, end = boundaries[relation.segment]
-        return start < j < end and offset(i, boundaries) - offset(j, boundaries) == relation.d
+        return start < j < end and offset(i, boundaries) - (j - start) == relation.d
     return relation.a * i + relation.b * j + sum(c * n for c, n in zip(relation.c, scale, strict=True)) == relation.d
 
 
 def test_holds():
     table = RelationTable(RELATIONS, hints=2).holds(make_context())
-    for b, (pad, scale, boundaries) in enumerate(zip((0, 2), SCALES, BOUNDARIES, strict=True)):
+    for b, (pad, scale, boundaries) in enumerate(zip(PADS, SCALES, BOUNDARIES, strict=True)):
         for r, relation in enumerate(RELATIONS):
             for i in range(14 - pad):
                 for j in range(i + 1):
@@ -49,7 +51,7 @@ def test_holds():
 def test_keys_are_where_the_relation_holds():
     slots, valid = RelationTable(RELATIONS, hints=2).keys(make_context())
     found = 0
-    for b, (pad, scale, boundaries) in enumerate(zip((0, 2), SCALES, BOUNDARIES, strict=True)):
+    for b, (pad, scale, boundaries) in enumerate(zip(PADS, SCALES, BOUNDARIES, strict=True)):
         for r, relation in enumerate(RELATIONS):
             for i in range(14 - pad):
                 keys = [j for j in range(i + 1) if holds(relation, i, j, scale, boundaries)]
@@ -69,7 +71,7 @@ def test_weigh_sums_the_weights_of_the_relations_that_hold(monkeypatch):
     table, ctx = RelationTable(RELATIONS, hints=2), make_context()
     weights, other = torch.rand(3, len(RELATIONS)), torch.rand(3)
     holding = table.holds(ctx)
-    expected = torch.zeros(2, 3, 14, 14)
+    expected = torch.zeros(len(PADS), 3, 14, 14)
     for r in range(len(RELATIONS)):
         expected += weights[None, :, r, None, None] * holding[:, r, None]
     expected += other[None, :, None, None] * (~holding.any(1))[:, None]
