@@ -36,7 +36,7 @@ def positions_table() -> list[list[str]]:
 
 def positions_markdown() -> str:
     """The page docs/positions.md: the capability table, and what each embedding is."""
-    from .evaluation.markdown import markdown
+    from .evaluation.table import markdown
     from .model.position_registry import get_position_embedding, list_position_embeddings
 
     head, *rows = positions_table()

@@ -38,7 +38,7 @@ def test_the_headline_is_the_comparison_s():
     assert "lengthgen compare main --report_only --write_into README.md" in (ROOT / "recipes" / "report.sh").read_text()
     grid = load_grid(str(ROOT / "recipes" / "comparisons" / "main.yaml"), [])
     outcomes = gather(grid, Layout(ROOT / "results" / "main", ROOT / "runs" / "main"))
-    assert f"<!-- table: main -->\n{headline_table(outcomes)}<!-- /table -->" in README
+    assert f"<!-- table: main -->\n{headline_table(outcomes).markdown()}<!-- /table -->" in README
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))

@@ -95,7 +95,7 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
 
         outcomes = write_report(grid, layout, again)
         if chosen.write_into is not None:
-            replace_table(chosen.write_into, grid.name, headline_table(outcomes))
+            replace_table(chosen.write_into, grid.name, headline_table(outcomes).markdown())
         print(f"{len(outcomes.results)} of {len(grid.cells)} cells; {layout.output_dir / 'README.md'} written.")
         return
 

@@ -10,7 +10,8 @@ _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def render(**values: Any) -> str:
-    """The template `report.html` with these values, escaped unless marked safe by `inline_svg` or `table`."""
+    """The template `report.html` with these values, escaped unless marked safe by `inline_svg`; tables are a
+    `Table` each."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -30,33 +31,3 @@ def inline_svg(path: Path, prefix: str) -> Any:
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)
     return Markup(text)
-
-
-def table(markdown: str) -> Any:
-    """A Markdown table (and the paragraphs below it) as HTML."""
-    from markupsafe import Markup, escape
-
-    lines = [line for line in markdown.split("\n") if line.strip()]
-    rows = [line for line in lines if line.startswith("|")]
-    html = []
-    if rows:
-        head, align, *body = ([cell.strip() for cell in _cells(row)] for row in rows)
-        sides = ["right" if cell.endswith(":") else "left" for cell in align]
-
-        def line(cells: list[str], tag: str) -> str:
-            parts = (
-                f'<{tag} class="{side}">{escape(cell.replace(chr(92) + "|", "|"))}</{tag}>'
-                for side, cell in zip(sides, cells, strict=True)
-            )
-            return f"<tr>{''.join(parts)}</tr>"
-
-        html.append(f"<table><thead>{line(head, 'th')}</thead><tbody>")
-        html += [line(cells, "td") for cells in body]
-        html.append("</tbody></table>")
-    html += [f"<p>{escape(text)}</p>" for text in lines if not text.startswith("|")]
-    return Markup("\n".join(html))
-
-
-def _cells(row: str) -> list[str]:
-    """Cut at every | that is not escaped."""
-    return re.split(r"(?<!\\)\|", row.strip())[1:-1]

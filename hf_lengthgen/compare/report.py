@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.scale import scale_text
+from ..evaluation.table import Table
 from ..files import write_text
 from ..tasks import get_task
 from . import html, tables
@@ -25,7 +26,7 @@ class Section:
 
     name: str
     about: str
-    table: Any
+    table: Table | None
     figure: Any
 
 
@@ -74,23 +75,24 @@ def _readme(outcomes: Outcomes, figures: dict[str, str], command: str) -> str:
         "## Effective length",
         tables.reach_note(),
         f"![effective length]({figures['']})" if "" in figures else "",
-        tables.reach_table(outcomes),
+        tables.reach_table(outcomes).markdown(),
         "## Exact match at the largest length",
         _largest_note(outcomes),
-        tables.largest_table(outcomes),
+        tables.largest_table(outcomes).markdown(),
     ]
     for task in outcomes.grid.tasks:
         parts += [f"## {task}", _about(outcomes, task)]
-        if task in figures:
-            parts += [f"![{task}]({figures[task]})", tables.task_table(outcomes, task)]
-        else:
+        table = tables.task_table(outcomes, task)
+        if table is None:
             parts.append("No cell of this task is finished yet.")
+        else:
+            parts += [f"![{task}]({figures[task]})", table.markdown()]
     parts += [
         "## In what results of this literature differ",
-        tables.fairness_table(outcomes),
+        tables.fairness_table(outcomes).markdown(),
         "## Versions and cost",
         tables.cost_text(outcomes),
-        tables.versions_table(outcomes),
+        tables.versions_table(outcomes).markdown(),
         "## What is missing",
         tables.missing_text(outcomes),
     ]
@@ -103,20 +105,20 @@ def _page(outcomes: Outcomes, figures: dict[str, str], folder: Path, command: st
 
     sections = []
     for index, task in enumerate(outcomes.grid.tasks):
-        table = html.table(tables.task_table(outcomes, task))
+        table = tables.task_table(outcomes, task)
         sections.append(Section(task, _about(outcomes, task), table, svg(task, f"f{index}")))
     return html.render(
         title=f"Comparison {outcomes.grid.name}",
         summary=_summary(outcomes),
         command=command,
         heat=svg("", "heat"),
-        reach=html.table(tables.reach_table(outcomes)),
+        reach=tables.reach_table(outcomes),
         reach_note=tables.reach_note(),
-        largest=html.table(tables.largest_table(outcomes)),
+        largest=tables.largest_table(outcomes),
         largest_note=_largest_note(outcomes),
         sections=sections,
-        fairness=html.table(tables.fairness_table(outcomes)),
-        versions=html.table(tables.versions_table(outcomes)),
+        fairness=tables.fairness_table(outcomes),
+        versions=tables.versions_table(outcomes),
         cost=tables.cost_text(outcomes),
         missing=tables.missing_text(outcomes),
     )

@@ -1,4 +1,4 @@
-"""The tables of a comparison, in Markdown and CSV."""
+"""The tables of a comparison, as cells of text and as CSV."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from ..evaluation.curves import point_at
 from ..evaluation.labels import with_knowledge
-from ..evaluation.markdown import markdown
 from ..evaluation.report import curves_table
 from ..evaluation.result import FAIRNESS, Result
 from ..evaluation.scale import percent, scale_text
 from ..evaluation.statistics import THRESHOLDS, bootstrap
+from ..evaluation.table import Table
 from .estimate import duration, wall_seconds
 from .outcomes import Outcomes, Pair
 
@@ -26,12 +26,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def reach_table(outcomes: Outcomes) -> str:
+def reach_table(outcomes: Outcomes) -> Table:
     """Effective length: tasks down, variants across."""
     return _matrix(outcomes, reach_text)
 
 
-def headline_table(outcomes: Outcomes) -> str:
+def headline_table(outcomes: Outcomes) -> Table:
     """Effective length: variants down, farthest sum of reaches first, tasks across; then what the numbers are."""
     labels, tasks = outcomes.grid.labels, outcomes.grid.tasks
 
@@ -43,7 +43,7 @@ def headline_table(outcomes: Outcomes) -> str:
     for variant in sorted(outcomes.grid.variants, key=total, reverse=True):
         pairs = [outcomes.pairs.get((task, variant)) for task in tasks]
         rows.append((labels[variant], *(NONE if pair is None else reach_text(pair) for pair in pairs)))
-    return f"{markdown(['variant', *tasks], rows)}\n{reach_note()}\n"
+    return Table(["variant", *tasks], rows, note=reach_note())
 
 
 def reach_note() -> str:
@@ -67,7 +67,7 @@ def reach_text(pair: Pair) -> str:
     return text + _seeds(pair)
 
 
-def largest_table(outcomes: Outcomes) -> str:
+def largest_table(outcomes: Outcomes) -> Table:
     """Exact match at the largest length: tasks down, variants across."""
 
     def cell(pair: Pair) -> str:
@@ -84,15 +84,15 @@ def largest_table(outcomes: Outcomes) -> str:
     return _matrix(outcomes, cell)
 
 
-def task_table(outcomes: Outcomes, task: str) -> str:
-    """Variants down, lengths across, with intervals and a line that says what the numbers are; "" without results."""
+def task_table(outcomes: Outcomes, task: str) -> Table | None:
+    """Variants down, lengths across, with intervals and a line that says what the numbers are; None without results."""
     curves = outcomes.curves(task, THRESHOLD)
     tested = {point.n for curve in curves for point in curve.points}
     scales = [scale for scale in outcomes.scales(task) if scale in tested]
-    return curves_table(curves, scales, THRESHOLD, spread="range") if curves else ""
+    return curves_table(curves, scales, THRESHOLD, spread="range") if tested else None
 
 
-def fairness_table(outcomes: Outcomes) -> str:
+def fairness_table(outcomes: Outcomes) -> Table:
     """The five things in which results of this literature differ, each value with what it holds for."""
     rows = []
     for field in FAIRNESS:
@@ -105,7 +105,7 @@ def fairness_table(outcomes: Outcomes) -> str:
                     names.append(name)
         for value, names in holders.items():
             rows.append((field.replace("_", " "), value, "all" if len(holders) == 1 else ", ".join(names)))
-    return markdown(["", "value", "of"], rows, left=3)
+    return Table(["", "value", "of"], rows, left=3)
 
 
 def _fairness(field: str, result: Result, pair: Pair) -> str:
@@ -119,7 +119,7 @@ def _fairness(field: str, result: Result, pair: Pair) -> str:
     return value
 
 
-def versions_table(outcomes: Outcomes) -> str:
+def versions_table(outcomes: Outcomes) -> Table:
     """How often each commit, version and device made a result."""
     counts: dict[str, Counter] = {}
     for result in outcomes.results:
@@ -131,7 +131,7 @@ def versions_table(outcomes: Outcomes) -> str:
         (key, ", ".join(value if len(found) == 1 else f"{value} ({count} cells)" for value, count in found.items()))
         for key, found in counts.items()
     ]
-    return markdown(["", "value"], rows, left=2)
+    return Table(["", "value"], rows, left=2)
 
 
 def cost_text(outcomes: Outcomes) -> str:
@@ -233,13 +233,13 @@ def summary_csv(outcomes: Outcomes) -> str:
     return file.getvalue()
 
 
-def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> str:
+def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> Table:
     labels, variants = outcomes.grid.labels, outcomes.grid.variants
     rows = []
     for task in outcomes.grid.tasks:
         pairs = [outcomes.pairs.get((task, variant)) for variant in variants]
         rows.append((task, *(NONE if pair is None else text(pair) for pair in pairs)))
-    return markdown(["task", *(labels[variant] for variant in variants)], rows)
+    return Table(["task", *(labels[variant] for variant in variants)], rows)
 
 
 def _seeds(pair: Pair) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .curves import Curve
-from .markdown import markdown
 from .scale import percent
 from .statistics import Scored
+from .table import markdown
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from ..files import write_text
 from .curves import Curve, Point, by_reach, make_curves
 from .length_grid import curve_grid, grid_table
-from .markdown import markdown
 from .result import Result
 from .scale import percent, scale_text
+from .table import Table
 
 SPREADS = {"t": "± half the 95% t-interval", "range": "(lowest–highest)"}
 
@@ -70,7 +70,7 @@ def markdown_table(
     """
     by_length = by_reach(make_curves(results), threshold)
     curves = sorted(by_length, key=lambda curve: curve.first.task)  # stable: by reach within a task
-    parts = [curves_table(curves, lengths, threshold)]
+    parts = [curves_table(curves, lengths, threshold).markdown()]
     many = len({curve.first.task for curve in curves}) > 1
     for curve in curves:
         grid = curve_grid(curve) if lengths is None else None
@@ -85,7 +85,7 @@ def curves_table(
     lengths: Sequence[int | Sequence[int]] | None = None,
     threshold: float = 0.99,
     spread: str = "t",
-) -> str:
+) -> Table:
     """The table of `markdown_table`, of curves already made and in their order.
 
     spread: "t": ± half the 95% t-interval; "range": (lowest–highest), which says more where seeds either solve a
@@ -108,7 +108,7 @@ def curves_table(
     many = len({curve.first.task for curve in curves}) > 1
     head = [*(["task"] if many else []), "variant", "seeds", *map(scale_text, columns), _reach_head(curves)]
     rows = [_row(curve, columns, threshold, many, spread) for curve in curves]
-    return f"{markdown(head, rows, left=2 if many else 1)}\n{_caption(curves, columns, threshold, spread)}\n"
+    return Table(head, rows, 2 if many else 1, _caption(curves, columns, threshold, spread))
 
 
 def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: bool, spread: str) -> list[str]:

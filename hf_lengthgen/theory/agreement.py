@@ -10,7 +10,7 @@ from statistics import median_low
 
 from ..evaluation.curves import Curve, make_curves
 from ..evaluation.labels import variant_name
-from ..evaluation.markdown import markdown
+from ..evaluation.table import markdown
 from ..tasks import get_task
 from .predict import UNBOUNDED, Prediction
 

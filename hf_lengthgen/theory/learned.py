@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation.markdown import markdown
+from ..evaluation.table import markdown
 from ..model.relation import LinearRelation
 from ..tasks import get_task
 

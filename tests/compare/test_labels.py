@@ -62,6 +62,6 @@ def test_tables_and_figures_use_them(tmp_path):
     for cell in made.cells:
         file_result(cell, where, 8, 3)
     outcomes = gather(made, where)
-    assert tables.reach_table(outcomes).startswith("| task | a | b |")
-    assert "| a | 1 |" in tables.task_table(outcomes, "copy")
+    assert tables.reach_table(outcomes).head == ["task", "a", "b"]
+    assert [row[:2] for row in tables.task_table(outcomes, "copy").rows] == [["a", "1"], ["b", "1"]]
     assert [tick.get_text() for tick in figures.heat_map(outcomes).axes[0].get_xticklabels()] == ["a", "b"]

@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hf_lengthgen.compare import html
 from hf_lengthgen.compare.report import write_report
 
 from .grids import TINY, file_result, grid, layout
@@ -103,6 +102,21 @@ def test_the_page_needs_nothing_else(report):
     assert text.count("<svg") == 3
 
 
+def test_tables_in_the_page(report, tmp_path):
+    text = (report[0] / "report.html").read_text()
+    assert '<th class="left">variant</th><th class="right">seeds</th><th class="right">4</th>' in text
+    assert '<td class="left">RoPE</td><td class="right">2</td><td class="right">100</td>' in text
+    assert '<td class="left">checkpoint</td><td class="left">last</td><td class="left">all</td>' in text
+    assert "<p>Exact match in % of the whole answer, mean over seeds (lowest–highest)." in text
+    variants = [{"name": "rope", "label": "a|b <i>", "scale_hint": "none"}]
+    made, where = grid(variants=variants, seeds=[0]), layout(tmp_path)
+    for cell in made.cells:
+        file_result(cell, where, 8)
+    write_report(made, where, "x")
+    page = (where.output_dir / "report.html").read_text()
+    assert '<td class="left">a|b &lt;i&gt;</td>' in page
+
+
 def test_the_same_results_give_the_same_report(report):
     folder, made, where, _ = report
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -141,9 +155,3 @@ def test_a_report_without_test_lengths(tmp_path):
     write_report(made, where, "x")
     assert "No length is tested." in (where.output_dir / "README.md").read_text()
     Page((where.output_dir / "report.html").read_text())
-
-
-def test_tables_as_html():
-    made = html.table("| a | b |\n| --- | ---: |\n| x\\|y | <1> |\n\nbelow & more\n")
-    assert '<td class="left">x|y</td><td class="right">&lt;1&gt;</td>' in made
-    assert made.endswith("<p>below &amp; more</p>")

@@ -17,11 +17,8 @@ VARIANTS = [
 
 
 def cells(table):
-    """[{column: cell}] of the rows of a Markdown table."""
-    head, _, *rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
-    ]
-    return [dict(zip(head, row, strict=True)) for row in rows]
+    """[{column: cell}] of the rows."""
+    return [dict(zip(table.head, row, strict=True)) for row in table.rows]
 
 
 @pytest.fixture
@@ -51,14 +48,14 @@ def test_the_headline_has_variants_down_farthest_first(outcomes):
         {"variant": "LBPE + hint", "copy": "8 [1/2]", "reverse": "·"},
         {"variant": "RoPE", "copy": "0 (0–4)", "reverse": "?"},
     ]
-    assert table.endswith("not compared.\n")
+    assert table.note.endswith("not compared.")
 
 
 def test_the_table_of_a_task(outcomes):
     rows = cells(tables.task_table(outcomes, "copy"))
     assert [row["variant"] for row in rows] == ["LBPE + hint", "RoPE"]
     assert rows[1]["4"] == "50.0 (0–100)" and rows[1]["8"] == "37.5 (0–75.0) *"
-    assert tables.task_table(outcomes, "reverse") == ""
+    assert tables.task_table(outcomes, "reverse") is None
 
 
 def test_one_csv_line_per_cell_and_length(outcomes):

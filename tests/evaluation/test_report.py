@@ -64,7 +64,7 @@ def test_untested_stopped_and_missing_are_marked():
 
 def test_the_range_of_the_seeds_instead_of_an_interval():
     curves = make_curves([make_result(scores=[(10, 100), (20, k)], seed=k) for k in (0, 50)])
-    table = curves_table(curves, spread="range")
+    table = curves_table(curves, spread="range").markdown()
     assert cells(table)[0]["20"] == "25.0 (0–50.0)" and cells(table)[0]["10"] == "100"
     assert "mean over seeds (lowest–highest)" in table
     with pytest.raises(ValueError, match="spread is one of t, range, got 'sd'"):
