@@ -5,11 +5,12 @@ Nothing here needs gradio; `demo.py` puts it into a page.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ class Model:
             raise ValueError(f"layer must be one of 0 to {depth - 1}, got {layer}.")
         if len(answer.ids) > LONGEST_DRAWN:
             raise ValueError(f"what is read is drawn up to {LONGEST_DRAWN} tokens; this are {len(answer.ids)}.")
-        with torch.inference_mode(), _dense(self.model):
+        with torch.inference_mode(), _eager(self.model):
             options: dict[str, Any] = {}
             if self.model.config.scale_hint == "input":
                 options["scale_hint"] = torch.tensor([self.task.scale_of(answer.prompt)])
@@ -284,20 +285,12 @@ def _mono(name: str, text: str) -> str:
     return f"<p style='{style}'>{html.escape(name)}{html.escape(text)}</p>"
 
 
-class _dense:
-    """Inside, the model computes its attention as one table per head, which can be looked at; the same numbers."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def __enter__(self) -> None:
-        self.before = self.model.config._attn_implementation
-        self.model.set_attn_implementation("eager")
-        self.sparse = [module for module in self.model.position_modules() if getattr(module, "use_sparse", False)]
-        for module in self.sparse:
-            module.use_sparse = False
-
-    def __exit__(self, *problem: Any) -> None:
-        self.model.set_attn_implementation(self.before)
-        for module in self.sparse:
-            module.use_sparse = True
+@contextlib.contextmanager
+def _eager(model: Any) -> Iterator[None]:
+    """Inside, the model gives its attention as one table per head, which can be looked at; the same numbers."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)

@@ -233,6 +233,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
             inputs_embeds = self.embed_tokens(input_ids)
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
+        asked = kwargs.get("output_attentions", getattr(self.config, "output_attentions", False))
         context = build_context(
             self.config,
             self.positions,
@@ -244,6 +245,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
             scale_hint,
             scale_boundaries,
             position_structure_ids,
+            probabilities=bool(asked) and self.config._attn_implementation == "eager",
         )
         hidden_states = inputs_embeds
         added = self.positions[0].embed(context)

@@ -24,6 +24,7 @@ class PositionContext:
         boundaries: (B|1, hints, 2) logical positions of the delimiters around each hint's tokens, or None.
         custom_mask: (B|1, 1|H, T, S) bool, True = may attend; only where the caller passed a 4-D mask.
         plain_causal: no padding, no cache, no custom mask: a causal kernel needs no mask tensor.
+        probabilities: those of the attention are asked for, which a path of the embedding's own does not give.
         memo: results that depend on the context alone, kept from layer to layer.
     """
 
@@ -36,6 +37,7 @@ class PositionContext:
     boundaries: torch.Tensor | None = None
     custom_mask: torch.Tensor | None = None
     plain_causal: bool = False
+    probabilities: bool = False
     memo: dict = field(default_factory=dict)
 
     @property
@@ -170,6 +172,7 @@ def build_context(
     scale_hint,
     scale_boundaries,
     structure_ids=None,
+    probabilities=False,
 ) -> PositionContext:
     """The context of one forward pass.
 
@@ -177,6 +180,7 @@ def build_context(
         embeddings: the model's position embeddings.
         input_ids: (B, T) or None; hidden: (B, T, hidden).
         mask, position_ids, cache, scale_hint, scale_boundaries, structure_ids: as given to `LengthGenModel.forward`.
+        probabilities: see `PositionContext`.
 
     Raises:
         ValueError, ScaleHintError: see `LengthGenModel.forward`.
@@ -235,6 +239,7 @@ def build_context(
         boundaries=_same_rows(boundaries),
         custom_mask=custom_mask,
         plain_causal=plain,
+        probabilities=probabilities,
     )
     context.memo["query_offset"] = offset
     return context

@@ -166,7 +166,6 @@ class LearnedRelationEmbedding(PositionEmbedding):
         self.dictionary = RelationTable(relation_dictionary(self.options, config), config.num_scale_hints)
         self.noise_key: tuple[int, int] | None = None
         self.open_texts: list[list[str]] = []
-        self.use_sparse = True
         self._config = config
         recorded = config.open_relations
         if recorded is None:
@@ -337,7 +336,7 @@ class LearnedRelationEmbedding(PositionEmbedding):
         """(B, H, T, D) over the open relations alone; None (use the dense form) until hardened, where `other` is
         open, under a custom mask, and where attention is dropped out in training."""
         dropped = self.training and self._config.attention_dropout > 0
-        if not (self.is_sparse and self.use_sparse) or ctx.custom_mask is not None or dropped:
+        if not self.is_sparse or ctx.custom_mask is not None or dropped:
             return None
         key = ("relation_keys", self.layer_idx)
         if key not in ctx.memo:

@@ -131,8 +131,9 @@ class LengthGenAttention(nn.Module):
 
         probs = None
         factor = logit_factor(self.config, context)
-        # A path of the embedding's own knows no temperature: with one, attention is dense.
-        output = position.attend(query, key, value, self.scaling, context) if factor is None else None
+        # A path of the embedding's own knows no temperature and gives no probabilities.
+        dense = factor is not None or context.probabilities
+        output = None if dense else position.attend(query, key, value, self.scaling, context)
         if output is None:
             output, probs = self._dense(query, key, value, state, position, context, factor)
         else:

@@ -227,16 +227,17 @@ def test_hidden_states_and_attentions(case, model):
     assert len(out.hidden_states) == 3
     position = model.position_modules()[0]
     normalised = type(position).reweight is PositionEmbedding.reweight
-    if not model.sparse:
-        out.attentions[0].retain_grad()
-        out.logits.sum().backward()
-        assert out.attentions[0].grad is not None  # what is told is what was used
-        assert out.attentions[0].shape == (*ids.shape[:1], 4, ids.shape[1], ids.shape[1])
-        read = out.attentions[0].sum(-1)
-        if normalised and position.sink_logit is None:
-            close(read, torch.ones_like(read))
-        elif normalised:
-            assert read.max() <= 1 + 1e-5
+    out.attentions[0].retain_grad()
+    out.logits.sum().backward()
+    assert out.attentions[0].grad is not None  # what is told is what was used
+    assert out.attentions[0].shape == (*ids.shape[:1], 4, ids.shape[1], ids.shape[1])
+    read = out.attentions[0].sum(-1)
+    if normalised and position.sink_logit is None:
+        close(read, torch.ones_like(read))
+    elif normalised:
+        assert read.max() <= 1 + 1e-5
+    if model.sparse:
+        close(out.logits, model(ids).logits)
 
 
 _LOAD_WITHOUT_THE_PACKAGE = """
