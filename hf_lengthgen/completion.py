@@ -15,33 +15,52 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
         raise ValueError(f"completion is made for {' and '.join(SHELLS)}, not for {shell!r}.")
     commands = dict(_commands(parser))
     values = _values()
-    lines = ["_lengthgen() {", '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" words=""']
-    if shell == "zsh":
-        lines.insert(0, "autoload -U +X bashcompinit && bashcompinit")
+    lines = ["autoload -U +X bashcompinit && bashcompinit"] if shell == "zsh" else []
+    lines += [
+        "_lengthgen() {",
+        '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" words=""',
+    ]
+    lines += _FIND_COMMAND
     lines += ['  case "$before" in']
     lines += [f"    {option}) words={shlex.quote(' '.join(names))} ;;" for option, names in values.items()]
-    lines += ['    *) case "${COMP_WORDS[1]}" in']
+    lines += ['    *) case "${COMP_WORDS[at]}" in']
     lines += [f"      {name}) words={shlex.quote(' '.join(words))} ;;" for name, words in commands.items()]
-    lines += ["    esac ;;", "  esac", f'  [ "$COMP_CWORD" = 1 ] && words={shlex.quote(" ".join(commands))}']
+    lines += ["    esac ;;", "  esac"]
+    lines += [f'  [ "$COMP_CWORD" = "$at" ] && words={shlex.quote(" ".join([*_options(parser), *commands]))}']
     lines += ['  COMPREPLY=($(compgen -W "$words" -- "$word"))', "}", "complete -o default -F _lengthgen lengthgen"]
     return "\n".join(lines) + "\n"
 
 
+# The place of the command: behind any `--import MODULE`. bash cuts `--import=MODULE` into three words.
+_FIND_COMMAND = (
+    "  local at=1",
+    '  while [ "$at" -lt "$COMP_CWORD" ]; do',
+    '    case "${COMP_WORDS[at]}" in',
+    '      --import) at=$((at + 2)); [ "${COMP_WORDS[at-1]}" = "=" ] && at=$((at + 1)) ;;',
+    "      --import=*) at=$((at + 1)) ;;",
+    "      *) break ;;",
+    "    esac",
+    "  done",
+)
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """The long options of a parser."""
+    return [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+
+
 def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[str]]]:
     """Every command with the words that may follow it."""
+    from .compare.grid import packaged_grids
     from .tasks import list_tasks
     from .training.arguments import setting_names
 
-    settings = [f"--{name}" for name in setting_names()]
+    names = dict.fromkeys(("tasks", "data", "src"), list_tasks())
+    names |= {"train": [f"--{name}" for name in setting_names()], "compare": sorted(packaged_grids())}
     (subparsers,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     for name, command in subparsers.choices.items():
-        words: list[str] = []
-        for action in command._actions:
-            words += [option for option in action.option_strings if option.startswith("--")] or action.choices or []
-        yield (
-            name,
-            [*words, *(settings if name == "train" else []), *(list_tasks() if name in ("tasks", "data") else [])],
-        )
+        chosen = [word for action in command._actions if not action.option_strings for word in action.choices or ()]
+        yield name, [*_options(command), *chosen, *names.get(name, ())]
 
 
 def _values() -> dict[str, list[str]]:

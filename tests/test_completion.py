@@ -47,6 +47,22 @@ def test_choices_and_options_of_other_commands(complete):
     assert "--figure" in complete("report", "--f")
 
 
+@pytest.mark.parametrize(
+    "modules", [["--import", "mine"], ["--import", "=", "mine"], ["--import=mine"], ["--import", "a", "--import", "b"]]
+)
+def test_behind_modules_to_import(complete, modules):
+    """bash hands `--import=mine` over as three words, zsh as one."""
+    assert complete(*modules, "eval") == {"evaluate"}
+    assert complete(*modules, "report", "--f") == {"--figure"}
+    assert complete(*modules, "train", "--task", "") == set(list_tasks())
+    assert complete("--im") == {"--import"} and complete("--import", "") == set()
+
+
+def test_packaged_comparisons_and_tasks_as_arguments(complete):
+    assert {"main", "copy_20_to_40", "--jobs"} <= complete("compare", "")
+    assert complete("src", "additio") == {"addition"}
+
+
 def test_zsh_speaks_bash(capsys):
     assert main(["completion", "zsh"]) == 0
     assert capsys.readouterr().out.startswith("autoload -U +X bashcompinit && bashcompinit\n")

@@ -114,10 +114,11 @@ class Grid:
         return Grid(self.name, chosen, self.labels)
 
 
-def grid_folders() -> list[Path]:
-    """Where packaged comparisons lie: inside an installed wheel, or beside the package in a source checkout."""
+def packaged_grids() -> dict[str, Path]:
+    """The packaged comparisons by name: inside an installed wheel, or beside the package in a source checkout."""
     package = Path(__file__).resolve().parent.parent
-    return [package / "recipes" / "comparisons", package.parent / "recipes" / "comparisons"]
+    folders = [package.parent / "recipes" / "comparisons", package / "recipes" / "comparisons"]
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
 def find_grid(path_or_name: str) -> Path:
@@ -126,7 +127,7 @@ def find_grid(path_or_name: str) -> Path:
     if path.is_file():
         return path
     name = path.name.removesuffix(".yaml")
-    files = {file.stem: file for folder in reversed(grid_folders()) for file in folder.glob("*.yaml")}
+    files = packaged_grids()
     if path_or_name in (name, f"{name}.yaml") and name in files:
         return files[name]
     raise FileNotFoundError(
