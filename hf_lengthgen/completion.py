@@ -16,11 +16,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     commands = dict(_commands(parser))
     values = _values()
     lines = ["autoload -U +X bashcompinit && bashcompinit"] if shell == "zsh" else []
-    lines += [
-        "_lengthgen() {",
-        '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" words=""',
-    ]
-    lines += _FIND_COMMAND
+    lines += ["_lengthgen() {", *_FIND_WORDS]
     lines += ['  case "$before" in']
     lines += [f"    {option}) words={shlex.quote(' '.join(names))} ;;" for option, names in values.items()]
     lines += ['    *) case "${COMP_WORDS[at]}" in']
@@ -31,9 +27,10 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-# The place of the command: behind any `--import MODULE`. bash cuts `--import=MODULE` into three words.
-_FIND_COMMAND = (
-    "  local at=1",
+# The word being typed, the one before, and the place of the command: behind any `--import MODULE`, which bash cuts
+# into three words where it is written with a "=".
+_FIND_WORDS = (
+    '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" words="" at=1',
     '  while [ "$at" -lt "$COMP_CWORD" ]; do',
     '    case "${COMP_WORDS[at]}" in',
     '      --import) at=$((at + 2)); [ "${COMP_WORDS[at-1]}" = "=" ] && at=$((at + 1)) ;;',
