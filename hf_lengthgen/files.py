@@ -86,15 +86,16 @@ def model_folder(folder: Path) -> Path:
     raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it, nor in {folder / 'model'}.")
 
 
-def check_writable(folder: Path, error: Callable[[str], Exception]) -> None:
-    """Makes `folder` if needed and writes a file in it; raises error(one sentence) if that fails."""
+def check_writable(folder: Path, error: Callable[[str], Exception], name: str = "output_dir") -> None:
+    """Makes `folder` if needed and writes a file in it; raises error(one sentence about the folder `name`) if that
+    fails."""
     probe = folder / f"{TEMPORARY}probe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as problem:
-        raise error(f"output_dir {str(folder)!r} cannot be written: {problem.strerror or problem}.") from None
+        raise error(f"{name} {str(folder)!r} cannot be written: {problem.strerror or problem}.") from None
 
 
 def check_file(option: str, name: str | None) -> None:

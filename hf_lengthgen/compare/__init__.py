@@ -1,6 +1,6 @@
 """Comparisons: tasks x variants x seeds from one YAML file, run cell by cell, and their report.
 
-Names are imported when first used: listing a comparison needs no torch.
+Names are imported when first used.
 """
 
 from ..lazy import lazy

@@ -105,15 +105,17 @@ def run(chosen: argparse.Namespace, rest: list[str], command: str) -> None:
     from .runner import CellsFailed, check_finished, run_cells
 
     check_cells(part)
-    for folder in (layout.output_dir, layout.work_dir):
-        check_writable(folder, OSError)
-    check_finished(part.cells, layout, redo=chosen.redo)
+    for name in ("output_dir", "work_dir"):
+        check_writable(getattr(layout, name), OSError, name)
+    if not chosen.redo:
+        check_finished(part.cells, layout)
     try:
         outcome = run_cells(
             part.cells,
             layout,
             slots(chosen.jobs, visible_devices()),
             time_limit=None if chosen.time_limit is None else 60 * chosen.time_limit,
+            redo=chosen.redo,
             keep_models=chosen.keep_models,
             modules=chosen.modules,
             command=lambda cell: f"{again} --only {cell.pair} --seeds {cell.seed}",

@@ -30,7 +30,7 @@ def heat_map(outcomes: Outcomes) -> Any:
     largest = max((max(scale) for task in tasks for scale in outcomes.scales(task)), default=None)
     if largest is None:
         return None
-    trained = min(cell.config.n_max for cell in outcomes.grid.cells)
+    trained = min(pair.n_range[1] for pair in outcomes.pairs.values())
     norm = LogNorm(vmin=min(trained, largest / 2) / 2, vmax=largest)
     figure = Figure(figsize=(2.6 + 0.66 * len(variants), 1.9 + 0.42 * len(tasks)), layout="constrained")
     axes = figure.add_subplot()

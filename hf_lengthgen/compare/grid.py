@@ -196,6 +196,7 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
                 cells.append(Cell(task, variant, seed, TrainingConfig.from_dict(values | {"seed": seed}, where)))
     if not cells:
         raise ValueError(f"{source}: no variant meets a task: there is nothing to run.")
+    _check_scales(cells, source)
     order = {seed: place for place, seed in enumerate(dict.fromkeys(seed for own in runs.values() for seed in own))}
     cells.sort(key=lambda cell: order[cell.seed])  # stable: tasks and variants stay as they are
     return Grid(name, tuple(cells), variant_labels(cells, given_labels))
@@ -305,6 +306,17 @@ def _meets(entry: dict, task: str, tasks: Iterable[str], where: str) -> bool:
         for name in listed:
             _check_known(name, tasks, f"{where}: {key}", "task")
     return task in entry.get("only", [task]) and task not in entry.get("except", [])
+
+
+def _check_scales(cells: Iterable[Cell], source: str) -> None:
+    """ValueError where a task cannot be built, or a length is none of it: the report asks for both, of every pair."""
+    for cell in {cell.pair: cell for cell in cells}.values():
+        try:
+            task = get_task(cell.config.task, **cell.config.task_options)
+            for n in [*cell.config.eval_lengths, *cell.config.long_lengths]:
+                task.expand(n)
+        except ValueError as error:
+            raise ValueError(f"{source}: {cell.pair}: {error}") from None
 
 
 def _filled(values: dict[str, Any], where: str) -> Any:

@@ -146,12 +146,10 @@ class Job:
 
 
 def discard(cell: Cell, layout: Layout) -> None:
-    """Forget a cell: its result and its unfinished run, all but the log. `CellBusy` if another process has it."""
-    with claim(cell, layout):  # the log stays, since a new one would be a second lock
-        layout.result(cell).unlink(missing_ok=True)
-        remove_folder(layout.work(cell))
-        for ending in (".yaml", ".seconds"):
-            layout.work(cell, ending).unlink(missing_ok=True)
+    """Forget the unfinished run of a claimed cell, all but the log: a new one would be a second lock."""
+    remove_folder(layout.work(cell))
+    for ending in (".yaml", ".seconds"):
+        layout.work(cell, ending).unlink(missing_ok=True)
 
 
 def import_words(modules: Sequence[str]) -> list[str]:

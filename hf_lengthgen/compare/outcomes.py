@@ -50,6 +50,13 @@ class Pair:
         family = self.label.removesuffix(HINTS[curve.first.scale_hint])
         return dataclasses.replace(curve, label=self.label, family=family)
 
+    @property
+    def n_range(self) -> tuple[int, int]:
+        """Shortest and longest training length: what the runs have met or, without results, the settings' own."""
+        if self.curve is None:
+            return self.cells[0].config.n_min, self.cells[0].config.n_max
+        return self.curve.n_min, self.curve.n_max
+
     def reaches(self, threshold: float) -> list[int]:
         """The effective length of every finished run."""
         return self.curve.reaches(threshold) if self.curve is not None else []
@@ -65,15 +72,15 @@ class Pair:
         """
         diagonal = [scale for scale in scales if len(set(scale)) == 1] or list(scales)
         sizes = [max(scale) for scale in diagonal]
-        n_max, up_to = self.cells[0].config.n_max, max(sizes, default=0)
+        n_max, up_to = self.n_range[1], max(sizes, default=0)
         if up_to <= n_max or len(set(sizes)) < len(sizes):
             return []
         areas = []
         for result in self.results:
-            lengths = [score for scale in diagonal if (score := result.at(scale)) is not None]
-            if not lengths or (lengths[-1].correct and max(lengths[-1].n) < up_to):
+            points = [point for scale in diagonal if (point := point_at(scale, [result])).values]
+            if not points or (points[-1].exact_match and max(points[-1].n) < up_to):
                 return []
-            areas.append(extrapolation_area(lengths, n_max, up_to))
+            areas.append(extrapolation_area(points, n_max, up_to))
         return areas
 
     def at(self, scale: Scale) -> Point | None:

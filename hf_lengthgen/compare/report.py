@@ -152,7 +152,7 @@ def _about(outcomes: Outcomes, task: str) -> str:
     """Format, steps, and whether the number of operators is known to be constant."""
     configs = [cell.config for cell in outcomes.grid.cells if cell.task == task]
     built = get_task(configs[0].task, **configs[0].task_options)
-    ranges = " or ".join(f"{low}..{high}" for low, high in sorted({(c.n_min, c.n_max) for c in configs}))
+    ranges = " or ".join(f"{low}..{high}" for low, high in sorted({pair.n_range for pair in outcomes.of_task(task)}))
     steps = " to ".join(f"{s:,}" for s in sorted({c.steps for c in configs}))
     trained = f"Trained on n = {ranges}, {steps} steps."
     return f"{built.summary[:1].upper()}{built.summary[1:]} {trained} SRC: {built.src_verdict}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sys
 import time
@@ -39,7 +38,7 @@ class Outcome:
 
     Attributes:
         finished: cells that have a result now, those of earlier calls included.
-        failed: cell -> last line of its log.
+        failed: cell -> last line of its log, or what is wrong with a result filed meanwhile.
         busy: cells that another process is at work on.
         left: cells not started, since the time was up.
     """
@@ -50,31 +49,18 @@ class Outcome:
     left: list[Cell] = field(default_factory=list)
 
 
-def check_finished(cells: Sequence[Cell], layout: Layout, *, redo: bool = False) -> None:
+def check_finished(cells: Sequence[Cell], layout: Layout) -> None:
     """Compare what earlier calls have left with the settings of now.
 
-    redo: what was made under other settings is discarded, unless another process is at work on it.
-
     Raises:
-        ValueError: something was, and `redo` is False; the message names cell, setting and both values.
+        ValueError: something was made under other settings; the message names cell, setting and both values.
     """
     for cell in cells:
-        if redo and layout.result(cell).is_file():
-            if changed_setting(cell, Result.load(layout.result(cell))):
-                _discard(cell, layout)
-        elif layout.finished(cell) is None and (changed := layout.started(cell)):
-            if not redo:
-                raise ValueError(
-                    f"{layout.work(cell)} holds an unfinished run with other settings: {changed}. Use --redo to start "
-                    f"such cells over, or another --work_dir to keep both."
-                )
-            _discard(cell, layout)
-
-
-def _discard(cell: Cell, layout: Layout) -> None:
-    """Discard a cell that nobody is at work on; `run_cells` passes over the others and says so."""
-    with contextlib.suppress(CellBusy):
-        discard(cell, layout)
+        if layout.finished(cell) is None and (changed := layout.started(cell)):
+            raise ValueError(
+                f"{layout.work(cell)} holds an unfinished run with other settings: {changed}. Use --redo to start "
+                f"such cells over, or another --work_dir to keep both."
+            )
 
 
 def run_cells(
@@ -83,6 +69,7 @@ def run_cells(
     slots: Sequence[str | None],
     *,
     time_limit: float | None = None,
+    redo: bool = False,
     keep_models: bool = False,
     modules: Sequence[str] = (),
     command: Callable[[Cell], str] = str,
@@ -93,6 +80,8 @@ def run_cells(
     Args:
         slots: one entry per cell that may run at a time, the GPU it gets or None (see `devices.slots`).
         time_limit: seconds after which no further cell is started; those at work are finished.
+        redo: run cells again whose result or unfinished run was made under other settings. An old result stays until
+            the new one takes its place.
         keep_models: keep every cell's trained model in work_dir (`Layout.kept`).
         modules: what every run imports first.
         command: what to type to get a cell again; recorded in its result.
@@ -102,9 +91,9 @@ def run_cells(
         ComparisonInterrupted: after SIGTERM or Ctrl-C, once every run has saved its state.
         OSError, ValueError: a folder cannot be written, or a result cannot be read.
     """
-    run = _Run(layout, len(slots), keep_models, modules, command, say)
+    run = _Run(layout, len(slots), redo, keep_models, modules, command, say)
     for cell in cells:
-        result = layout.finished(cell)
+        result = run.finished(cell)
         if result is None:
             run.waiting.append(cell)
         else:
@@ -141,6 +130,7 @@ class _Run:
 
     layout: Layout
     slots: int
+    redo: bool
     keep_models: bool
     modules: Sequence[str]
     command: Callable[[Cell], str]
@@ -148,6 +138,11 @@ class _Run:
     outcome: Outcome = field(default_factory=Outcome)
     waiting: list[Cell] = field(default_factory=list)
     working: dict[int, Job] = field(default_factory=dict)
+
+    def finished(self, cell: Cell) -> Result | None:
+        """The cell's result, if it need not be run again. ValueError as from `Layout.finished`."""
+        result = self.layout.finished(cell, check=not self.redo)
+        return None if result is None or changed_setting(cell, result) else result
 
     def start(self, index: int, device: str | None) -> None:
         """Start the first waiting cell that nobody else is at work on, or has finished in the meantime."""
@@ -159,13 +154,24 @@ class _Run:
                 self.outcome.busy.append(cell)
                 self.say(f"{cell}: another process is at work on it, passed over.")
                 continue
-            # Asked only now: whoever had the cell before has filed its result before letting it go.
-            result = self.layout.finished(cell)
+            try:
+                # Asked only now: whoever had the cell before has filed its result before letting it go.
+                result = self.finished(cell)
+                if result is None and self.redo and self.layout.started(cell):
+                    discard(cell, self.layout)
+            except ValueError as error:
+                log.close()
+                self.fail(cell, str(error))
+                continue
             if result is not None:
                 log.close()
                 self.outcome.finished[cell] = result
             else:
                 self.working[index] = Job(cell, self.layout, log, device, self.modules)
+
+    def fail(self, cell: Cell, reason: str, place: str = "") -> None:
+        self.outcome.failed[cell] = reason
+        self.say(f"{cell}: failed{place}: {reason}")
 
     def file(self, job: Job) -> None:
         """File what an ended run has left, and say how it went."""
@@ -173,8 +179,7 @@ class _Run:
         if job.poll() != 0:
             job.spent()
             job.release()
-            self.outcome.failed[cell] = job.last_line()
-            self.say(f"{cell}: failed, see {job.log}: {self.outcome.failed[cell]}")
+            self.fail(cell, job.last_line(), f", see {job.log}")
             return
         result = job.collect(self.command(cell), keep_models=self.keep_models)
         self.outcome.finished[cell] = result

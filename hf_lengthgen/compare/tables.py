@@ -61,7 +61,7 @@ def reach_text(pair: Pair) -> str:
     if not pair.results:
         return "?"
     reaches = pair.reaches(THRESHOLD)
-    text = f"{pair.reach(THRESHOLD):g}"
+    text = str(pair.reach(THRESHOLD))
     if min(reaches) != max(reaches):
         text += f" ({min(reaches)}–{max(reaches)})"
     return text + _seeds(pair)
@@ -203,7 +203,7 @@ def csv_text(outcomes: Outcomes) -> str:
 def summary_csv(outcomes: Outcomes) -> str:
     """One line per pair: effective lengths (lower median over the seeds) and the extrapolation factor at 95%, exact
     match at the largest length and the area under the extrapolation curve, each a mean with a bootstrap interval over
-    the seeds. Empty where there is no value.
+    the seeds. Empty where there is no value; one seed has no interval.
     """
     file = io.StringIO()
     reaches = {f"effective_length_{100 * threshold:g}": threshold for threshold in THRESHOLDS}
@@ -223,12 +223,14 @@ def summary_csv(outcomes: Outcomes) -> str:
         }
         if pair.results and largest is not None:
             row |= {name: pair.reach(threshold) for name, threshold in reaches.items()}
-            row["extrapolation_factor_95"] = round(pair.reach(THRESHOLD) / pair.cells[0].config.n_max, 3)
+            row["extrapolation_factor_95"] = round(pair.reach(THRESHOLD) / pair.n_range[1], 3)
             areas = pair.areas(outcomes.scales(pair.task))
             for name, values in (("largest", pair.at(largest).values), ("area", areas)):
                 if values:
-                    ends = zip(("", "_low", "_high"), bootstrap(values), strict=True)
-                    row |= {name + end: round(value, 6) for end, value in ends}
+                    mean, *interval = bootstrap(values)
+                    row[name] = round(mean, 6)
+                    if len(values) > 1:
+                        row |= {name + end: round(x, 6) for end, x in zip(("_low", "_high"), interval, strict=True)}
         writer.writerow(row)
     return file.getvalue()
 

@@ -17,6 +17,7 @@ from .result import Result
 from .statistics import effective_length, t_interval
 
 _SAME = ("n_min", "n_max", "steps", "batch_size")
+_ABSENT = object()
 # Settings in which the runs of a variant may differ: what is tested is told point by point.
 _OF_A_RUN = (
     *("seed", "init_from", "stop_at_zero", "eval_seed"),
@@ -70,9 +71,19 @@ class Curve:
         """Any of the runs: what they have in common can be read there."""
         return self.results[0]
 
+    @property
+    def n_min(self) -> int:
+        """Shortest training length of any run."""
+        return min(result.n_min for result in self.results)
+
+    @property
+    def n_max(self) -> int:
+        """Longest training length of any run."""
+        return max(result.n_max for result in self.results)
+
     def reaches(self, threshold: float = 0.99) -> list[int]:
         """The effective length of every run."""
-        return [effective_length(result.lengths, threshold) for result in self.results]
+        return [effective_length(result.by_scale(), threshold) for result in self.results]
 
     def reach(self, threshold: float = 0.99) -> int:
         """`effective_length` of the mean over the runs; a point that lacks runs ends it."""
@@ -141,8 +152,8 @@ def _key(result: Result) -> tuple[str, ...]:
 def _check(group: list[Result]) -> None:
     first = group[0]
     name = f"{first.task} with {variant_name(first.position_embedding, first.scale_hint)}"
-    for key in _SAME:
-        values = sorted({getattr(result, key) for result in group})
+    for key in _SAME:  # as set: a run that was stopped early may have met less of its curriculum
+        values = sorted({result.settings.get(key, getattr(result, key)) for result in group})
         if len(values) > 1:
             raise ValueError(f"runs of {name} differ in {key} ({values[0]} and {values[1]}): they cannot be averaged.")
     for key in sorted(set().union(*(result.settings for result in group)).difference(_OF_A_RUN)):
@@ -165,9 +176,9 @@ def _telling_options(result: Result, rivals: list[Result]) -> dict:
     telling = {}
     for field in ("task_options", "position_options"):
         for key in sorted({key for rival in rivals for key in getattr(rival, field)}):
-            values = [getattr(rival, field).get(key) for rival in rivals]
-            own = getattr(result, field).get(key)
-            if any(value != own for value in values) and own is not None:
+            values = [getattr(rival, field).get(key, _ABSENT) for rival in rivals]
+            own = getattr(result, field).get(key, _ABSENT)
+            if any(value != own for value in values) and own is not _ABSENT:
                 telling[key] = own
     return telling
 

@@ -5,8 +5,9 @@
     both.add_batch(predictions=["0579"], references=["0579"], lengths=[3])
     both.compute()
 
-They work offline: they are made by calling the class, not by `evaluate.load`. Importing this module imports `evaluate`,
-which takes seconds. Answers are strings without `<eos>`; one that did not end is None, and wrong.
+`combine` hands every input to all of them: those that need no `lengths` ignore them. They work offline: they are made
+by calling the class, not by `evaluate.load`. Importing this module imports `evaluate`, which takes seconds. Answers are
+strings without `<eos>`; one that did not end is None, and wrong.
 """
 
 from collections import defaultdict
@@ -30,13 +31,14 @@ class _AnswerMetric(evaluate.Metric):
 
     text = ""
     more: dict[str, str] = {}  # further inputs: name -> type
+    about_more = ""
 
     def _info(self) -> evaluate.MetricInfo:
         features = {"predictions": "string", "references": "string"} | self.more
         return evaluate.MetricInfo(
             description=self.text,
             citation=_CITATION,
-            inputs_description=f"Args:{_ANSWERS}",
+            inputs_description=f"Args:{_ANSWERS}{self.about_more}",
             features=datasets.Features({name: datasets.Value(kind) for name, kind in features.items()}),
         )
 
@@ -44,6 +46,11 @@ class _AnswerMetric(evaluate.Metric):
         """evaluate looks at the first answer of a batch and refuses None there."""
         if obj is not None:
             super()._enforce_nested_string_type(schema, obj)
+
+
+def _check_any(predictions: list) -> None:
+    if not predictions:
+        raise ValueError("there are no answers to score.")
 
 
 class ExactMatchByLength(_AnswerMetric):
@@ -54,8 +61,10 @@ class ExactMatchByLength(_AnswerMetric):
 
     text = "Exact match of whole answers, overall and by length."
     more = {"lengths": "int64"}
+    about_more = "\n    lengths: list of whole numbers, the scale of each example."
 
     def _compute(self, predictions: list, references: list, lengths: list) -> dict[str, Any]:
+        _check_any(predictions)
         counts: dict[int, list[bool]] = defaultdict(list)
         for written, wanted, n in zip(predictions, references, lengths, strict=True):
             counts[n].append(written is not None and written == wanted)
@@ -75,7 +84,8 @@ class TokenAccuracy(_AnswerMetric):
 
     text = "Share of right characters, each at its place, the answer's end counting as one."
 
-    def _compute(self, predictions: list, references: list) -> dict[str, float]:
+    def _compute(self, predictions: list, references: list, lengths: list | None = None) -> dict[str, float]:
+        _check_any(predictions)
         right = total = 0
         for written, wanted in zip(predictions, references, strict=True):
             total += len(wanted) + 1
@@ -97,7 +107,8 @@ class FinalAnswerAccuracy(_AnswerMetric):
         self.task = task
         super().__init__(**options)
 
-    def _compute(self, predictions: list, references: list) -> dict[str, float]:
+    def _compute(self, predictions: list, references: list, lengths: list | None = None) -> dict[str, float]:
+        _check_any(predictions)
         scores = {"final_accuracy": final_accuracy(self.task, predictions, references)}
         steps = step_accuracy(self.task, predictions, references)
         return scores if steps is None else scores | {"step_accuracy": steps}

@@ -84,6 +84,8 @@ def evaluate_lengths(
         optional = key == "batch_size" and value is None
         if not optional and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least):
             raise ValueError(f"{key} must be an integer >= {least}, got {value!r}.")
+    examples, seed = int(examples), int(seed)
+    batch_size = None if batch_size is None else int(batch_size)
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}.")
     if details and mode != "generate":

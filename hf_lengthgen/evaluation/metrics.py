@@ -37,16 +37,7 @@ def exact_match(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     Returns:
         bool array (rows,). A prediction that is shorter than its target is wrong.
     """
-    predicted, target = np.asarray(predicted), np.asarray(target)
-    if predicted.ndim != 2 or target.ndim != 2 or len(predicted) != len(target):
-        raise ValueError(
-            "exact_match compares two tables with equally many rows, "
-            f"got the shapes {predicted.shape} and {target.shape}."
-        )
-    width = min(predicted.shape[1], target.shape[1])
-    wanted = target != IGNORE
-    equal = (predicted[:, :width] == target[:, :width]) | ~wanted[:, :width]
-    return equal.all(axis=1) & ~wanted[:, width:].any(axis=1)
+    return first_errors(predicted, target) < 0
 
 
 def teacher_forced(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -82,7 +73,7 @@ def right_tokens(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     predicted, target = np.asarray(predicted), np.asarray(target)
     if predicted.ndim != 2 or target.ndim != 2 or len(predicted) != len(target):
         raise ValueError(
-            "right_tokens compares two tables with equally many rows, "
+            "predictions and targets must be tables with equally many rows, "
             f"got the shapes {predicted.shape} and {target.shape}."
         )
     width = min(predicted.shape[1], target.shape[1])

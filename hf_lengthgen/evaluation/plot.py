@@ -41,9 +41,9 @@ def plot_curves(
     curves = _curves_of(results, threshold)
     grid = curve_grid(curves[0]) if len(curves) == 1 else None
     if grid is not None:
-        first = curves[0].first
-        default = f"{first.task}, {curves[0].label}: exact match in %, trained on n = {first.n_min}–{first.n_max}"
-        return save_figure(grid_figure(grid, first.n_max, default if title is None else title), path)
+        (curve,) = curves
+        default = f"{curve.first.task}, {curve.label}: exact match in %, {trained_on(curves)}"
+        return save_figure(grid_figure(grid, curve.n_max, default if title is None else title), path)
     return save_figure(curves_figure(curves, title, threshold), path)
 
 
@@ -119,7 +119,7 @@ def trained_on(curves: Iterable[Curve]) -> str:
 
 
 def _training_ranges(curves: Iterable[Curve]) -> list[tuple[int, int]]:
-    return sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
+    return sorted({(curve.n_min, curve.n_max) for curve in curves})
 
 
 def _curves_of(results: Iterable[Result | Curve], threshold: float) -> list[Curve]:
@@ -265,7 +265,8 @@ def _decorate(axes: Any, curves: list[Curve], title: str | None) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#888888")
     axes.tick_params(colors=_INK)
-    default = f"{curves[0].first.task}: {trained_on(curves)}, tested up to n = {right:,}"
+    tested = max(max(point.n) for curve in curves for point in curve.points)
+    default = f"{curves[0].first.task}: {trained_on(curves)}, tested up to n = {tested:,}"
     axes.set_title(default if title is None else title, fontsize=12, color=_INK, loc="left", pad=12)
 
 

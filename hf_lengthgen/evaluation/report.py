@@ -11,22 +11,40 @@ from .result import Result
 from .scale import percent, scale_text
 from .table import Table
 
+_OF_MODELS = ("model", "best", "checkpoints")  # what a run has beside its results
 SPREADS = {"t": "± half the 95% t-interval", "range": "(lowest–highest)"}
 
 
 def load_results(paths: Iterable[str | os.PathLike]) -> list[Result]:
-    """Result files, and every *.json below folders, in the order of their paths.
+    """Result files, and those of folders, in the order of their paths, each once.
+
+    A folder with a result.json is that of a run, whose other files are no results; of another one, all *.json below it
+    are, but for those of a model or checkpoint.
 
     Raises:
         ValueError: a path that does not exist, a folder without result files, or what `Result.load` refuses.
     """
-    files: list[Path] = []
+    files: dict[Path, Path] = {}
     for path in map(Path, paths):
-        found = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        found = _result_files(path) if path.is_dir() else [path]
         if not found:
             raise ValueError(f"the folder {path} holds no result file (*.json).")
-        files += found
-    return [Result.load(file) for file in files]
+        for file in found:
+            files.setdefault(file.resolve(), file)
+    return [Result.load(file) for file in files.values()]
+
+
+def _result_files(folder: Path) -> list[Path]:
+    own = folder / "result.json"
+    if own.is_file():
+        return [own]
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            found += [] if path.name in _OF_MODELS else _result_files(path)
+        elif path.suffix == ".json":
+            found.append(path)
+    return found
 
 
 def replace_table(path: str | os.PathLike, name: str, table: str) -> None:
@@ -118,7 +136,7 @@ def _row(curve: Curve, columns: list[tuple[int, ...]], threshold: float, many: b
         curve.label,
         str(len(curve.results)),
         *(point_text(at.get(column), spread) for column in columns),
-        _reach(curve.reach(threshold), curve.first.n_max),
+        _reach(curve.reach(threshold), curve.n_max),
     ]
 
 
@@ -154,7 +172,7 @@ def point_text(point: Point | None, spread: str = "t") -> str:
 
 
 def _caption(curves: Sequence[Curve], columns: list[tuple[int, ...]], threshold: float, kind: str) -> str:
-    ranges = sorted({(curve.first.n_min, curve.first.n_max) for curve in curves})
+    ranges = sorted({(curve.n_min, curve.n_max) for curve in curves})
     trained = " or ".join(f"{low}..{high}" for low, high in ranges)
     several = _several(curves)
     cells = [{point.n: point for point in curve.points}.get(column) for curve in curves for column in columns]

@@ -96,6 +96,10 @@ class Result:
         found = [result for result in self.lengths if result.n == scale and mode in (None, result.mode)]
         return min(found, key=lambda result: result.mode, default=None)
 
+    def by_scale(self) -> list[LengthResult]:
+        """One score per scale, `at` where there are two modes, in the order of `lengths`."""
+        return [self.at(n) for n in dict.fromkeys(tuple(score.n) for score in self.lengths)]
+
     def to_dict(self) -> dict:
         """Plain lists, dicts and numbers, as they go into the file."""
         return asdict(self)

@@ -224,7 +224,7 @@ def hint_argument(result: Result, example: Example | None) -> str:
 
 
 def _verdict(result: Result, threshold: float) -> str:
-    reach = effective_length([result.at(score.n) for score in result.lengths], threshold)
+    reach = effective_length(result.by_scale(), threshold)
     share = f"{100 * threshold:g}%"
     if not reach:
         return f"At the shortest tested length it solves less than {share} of the instances."

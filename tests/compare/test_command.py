@@ -181,6 +181,7 @@ def test_bad_input_is_refused_before_anything_runs(path, tmp_path, words, messag
 
 
 def test_a_folder_that_cannot_be_written(path, tmp_path):
-    (tmp_path / "results").write_text("")
-    with pytest.raises(OSError, match="cannot be written"):
-        call(path, *places(tmp_path))
+    (tmp_path / "file").write_text("")
+    for name in ("output_dir", "work_dir"):
+        with pytest.raises(OSError, match=f"^{name} '.*file/x' cannot be written"):
+            call(path, *places(tmp_path), f"--{name}", tmp_path / "file" / "x")

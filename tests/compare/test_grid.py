@@ -200,3 +200,11 @@ def test_the_main_comparison_is_valid_and_fair():
     for cell in main.cells:
         seeds[cell.task, cell.variant] += 1
     assert all(count == (5 if variant == "lbpe_hint" else 3) for (_, variant), count in seeds.items())
+
+
+def test_a_task_or_length_that_there_is_not_is_found_in_any_part(tmp_path):
+    """`--only` runs a part of a comparison; its report asks every task for its lengths."""
+    with pytest.raises(ValueError, match="small.yaml: bad/rope: unknown task 'copyy'"):
+        grid(tasks=[{"name": "copy"}, {"name": "bad", "task": "copyy"}])
+    with pytest.raises(ValueError, match="small.yaml: copy/rope: .*4"):
+        grid(tasks=[{"name": "reverse"}, {"name": "copy", "eval_lengths": ["4x4"]}])

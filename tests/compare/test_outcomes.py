@@ -1,4 +1,7 @@
+import math
+
 import pytest
+from evaluation.results import score
 
 from hf_lengthgen.compare.outcomes import gather
 from hf_lengthgen.evaluation.curves import make_curves
@@ -73,3 +76,28 @@ def test_there_is_no_area_where_two_scales_have_one_size(tmp_path):
 def test_scales_are_those_of_the_task(tmp_path):
     made = grid(tasks=[{"name": "addition", "task_options": {"widths": "unequal"}, "long_lengths": ["3x9"]}])
     assert gather(made, layout(tmp_path)).scales("addition") == [(4, 4), (8, 8), (3, 9)]
+
+
+def test_a_run_stopped_off_the_diagonal_has_an_area(tmp_path):
+    """It counts as 0 at what lies beyond, as it does in the other columns."""
+    lengths = {"eval_lengths": ["4x4", "4x8", "8x8"]}
+    made, where = grid(base=data()["base"] | lengths, tasks=[{"name": "tape"}]), layout(tmp_path)
+    by = {str(cell): cell for cell in made.cells}
+    for seed, counts in ((0, (8, 0)), (1, (8, 8, 8))):
+        scores = [score(n, count, 8) for n, count in zip(([4, 4], [4, 8], [8, 8]), counts, strict=False)]
+        file_result(by[f"tape/rope seed {seed}"], where, lengths=scores)
+    outcomes = gather(made, where)
+    assert outcomes.pairs["tape", "rope"].areas(outcomes.scales("tape")) == [0.5, 1.0]
+
+
+def test_the_training_lengths_are_those_that_were_met(tmp_path):
+    """With priming, say: the factor and the area begin where training ended."""
+    made, where = grid(base=data()["base"] | {"eval_lengths": [4, 8, 100]}, seeds=[0]), layout(tmp_path)
+    by = {str(cell): cell for cell in made.cells}
+    assert gather(made, where).pairs["copy", "rope"].n_range == (1, 4)
+    file_result(by["copy/rope seed 0"], where, 8, 8, 4, n_max=50)
+    outcomes = gather(made, where)
+    pair = outcomes.pairs["copy", "rope"]
+    assert pair.n_range == (1, 50)
+    at_50 = 1 - 0.5 * math.log(50 / 8) / math.log(100 / 8)
+    assert pair.areas(outcomes.scales("copy")) == [pytest.approx((at_50 + 0.5) / 2)]

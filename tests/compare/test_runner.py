@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hf_lengthgen.compare import job, runner
-from hf_lengthgen.compare.job import CellBusy, Job, claim, discard, last_line
+from hf_lengthgen.compare.job import CellBusy, Job, claim, last_line
 from hf_lengthgen.compare.runner import ComparisonInterrupted, check_finished, run_cells
 from hf_lengthgen.training.deciding import deciding, digest
 
@@ -215,8 +215,7 @@ def test_a_kept_model_is_left_alone_by_other_comparisons_and_by_redo(tmp_path):
     (old,), (new,) = cells(1), cells(5)
     run_cells([old], where, [None], keep_models=True, say=lambda line: None)
     for cell, place, redo in ((old, elsewhere, False), (new, elsewhere, True), (new, where, True)):
-        check_finished([cell], place, redo=redo)
-        assert list(run_cells([cell], place, [None], say=lambda line: None).finished) == [cell]
+        assert list(run_cells([cell], place, [None], redo=redo, say=lambda line: None).finished) == [cell]
         assert not place.work(cell).exists()
     assert where.kept(old).is_dir() and not where.kept(new).exists()
     run_cells([new], layout(tmp_path / "third"), [None], say=lambda line: None)
@@ -241,31 +240,56 @@ def test_what_was_made_under_other_settings_is_an_error_or_redone(tmp_path):
         match="unfinished run with other settings: steps was 1 and is 6. Use --redo .*, or another --work_dir",
     ):
         check_finished([new_begun], where)
-    check_finished([new_done, new_begun, same], where, redo=True)
-    assert not where.result(new_done).exists() and not where.work(new_begun).exists()
-    assert where.result(same).exists()
+    outcome = run_cells([new_done, new_begun, same], where, [None], redo=True, say=lambda line: None)
+    assert set(outcome.finished) == {new_done, new_begun, same} and starts(same, where) == 0
+    assert where.finished(new_done).settings["steps"] == 5 and where.finished(new_begun).settings["steps"] == 6
+
+
+def test_redo_keeps_an_old_result_until_there_is_a_new_one(tmp_path):
+    where = layout(tmp_path)
+    (old,), (new,), (fails,) = cells(1), cells(5), cells(2)
+    file_result(old, where, 8)
+    for cell, time_limit in ((new, 0), (fails, None)):
+        run_cells([cell], where, [None], redo=True, time_limit=time_limit, say=lambda line: None)
+        assert where.finished(old) is not None
+    run_cells([new], where, [None], redo=True, say=lambda line: None)
+    assert where.finished(new) is not None
 
 
 def test_redo_leaves_alone_what_another_process_is_at_work_on(tmp_path):
     """The lock is the log file: discarding must not put another one in its place."""
     where, lines = layout(tmp_path), []
-    (old,), (new,) = cells(3), cells(5)
+    old, good = cells(3, 1)
+    (new,) = cells(5)
+    file_result(old, where, 8)
     other = begin(old, where)
     try:
-        where.work(old).mkdir(parents=True, exist_ok=True)
-        with pytest.raises(CellBusy):
-            discard(new, where)
-        assert where.work(old).exists() and where.work(old, ".yaml").exists()
-        check_finished([new], where, redo=True)
-        outcome = run_cells([new], where, [None], say=lines.append)
+        (where.work(old) / "model").mkdir(parents=True, exist_ok=True)
+        outcome = run_cells([new, good], where, [None], redo=True, say=lines.append)
         assert outcome.busy == [new] and "another process is at work on it" in lines[0]
+        assert list(outcome.finished) == [good] and (where.work(old) / "model").exists()
     finally:
         other.kill()
         other.release()
     log = where.work(old, ".log")
     before = log.stat().st_ino
-    check_finished([new], where, redo=True)
-    assert not where.work(old).exists() and not where.work(old, ".yaml").exists() and log.stat().st_ino == before
+    assert list(run_cells([new], where, [None], redo=True, say=lines.append).finished) == [new]
+    assert not where.work(old).exists() and log.stat().st_ino == before
+
+
+def test_a_result_filed_meanwhile_under_other_settings_fails_its_cell_alone(tmp_path):
+    where, lines = layout(tmp_path), []
+    first, second, third = cells(1, 5, 1)
+    theirs = cells(1, 1)[1]
+
+    def say(line):
+        lines.append(line)
+        if not where.result(second).exists():
+            file_result(theirs, where, 8)
+
+    outcome = run_cells([first, second, third], where, [None], say=say)
+    assert list(outcome.finished) == [first, third] and list(outcome.failed) == [second]
+    assert "t1/rope seed 0: failed: " in lines[1] and "steps was 1 and is 5" in lines[1]
 
 
 def test_the_last_line_of_a_log(tmp_path):

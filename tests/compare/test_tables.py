@@ -130,3 +130,12 @@ def test_fairness_versions_and_cost(outcomes):
     found = {row[""]: row["value"] for row in cells(tables.versions_table(outcomes))}
     assert found["commit"] == "unknown" and found["torch"] == "2.13.0" and found["device"] == "cpu"
     assert tables.cost_text(outcomes).startswith("3 cells took 3 min of wall time")
+
+
+def test_the_factor_counts_from_the_lengths_that_were_met_and_one_seed_has_no_interval(tmp_path):
+    made, where = grid(tasks=[{"name": "copy"}], variants=VARIANTS[:1], seeds=[0]), layout(tmp_path)
+    file_result(made.cells[0], where, 8, 8, n_max=5)
+    (row,) = csv.DictReader(io.StringIO(tables.summary_csv(gather(made, where))))
+    assert row["extrapolation_factor_95"] == "1.6"
+    assert (row["largest"], row["largest_low"], row["largest_high"]) == ("1.0", "", "")
+    assert (row["area"], row["area_low"], row["area_high"]) == ("1.0", "", "")

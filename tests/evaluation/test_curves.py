@@ -128,3 +128,25 @@ def test_labels_are_cut_only_where_they_still_differ():
 def test_what_cannot_be_averaged_is_refused(results, message):
     with pytest.raises(ValueError, match=message):
         make_curves(results)
+
+
+def test_a_length_counts_once_for_the_reach_of_a_run():
+    """Generation is preferred there as everywhere: a score of fewer teacher-forced examples has no say."""
+    curve = curve_of(make_result(scores=[score(4, 100), score(8, 99), score(8, 15, 16, "teacher"), score(16, 100)]))
+    assert curve.reaches(0.95) == [16] and curve.reach(0.95) == 16
+
+
+def test_runs_that_early_stopping_cut_off_within_a_curriculum_are_runs_of_one_variant():
+    """They differ in what they have met, not in what was set."""
+    settings = {"n_min": 1, "n_max": 4, "curriculum": {"0": 2, "10": 4}}
+    early = make_result(seed=0, n_max=2, settings=settings)
+    late = make_result(seed=1, n_max=4, settings=settings)
+    curve = curve_of(early, late)
+    assert (curve.n_min, curve.n_max) == (1, 4)
+    with pytest.raises(ValueError, match=r"differ in n_max \(4 and 8\)"):
+        make_curves([early, make_result(seed=1, n_max=4, settings=settings | {"n_max": 8})])
+
+
+def test_an_option_that_is_none_is_not_one_that_is_absent():
+    labels = [curve.label for curve in make_curves([make_result(position_options={"a": None}), make_result()])]
+    assert sorted(labels) == ["LBPE", "LBPE (a None)"]

@@ -51,10 +51,27 @@ def test_batches_and_combine_give_the_same_as_one_call():
     combined.add_batch(predictions=WRITTEN[:2], references=RIGHT[:2], lengths=LENGTHS[:2])
     combined.add_batch(predictions=WRITTEN[2:], references=RIGHT[2:], lengths=LENGTHS[2:])
     together = combined.compute()
+    assert evaluate.combine(metrics).compute(predictions=WRITTEN, references=RIGHT, lengths=LENGTHS) == together
     want = ExactMatchByLength().compute(predictions=WRITTEN, references=RIGHT, lengths=LENGTHS)
     want |= TokenAccuracy().compute(predictions=WRITTEN, references=RIGHT)
     want |= FinalAnswerAccuracy(get_task("parity")).compute(predictions=WRITTEN, references=RIGHT)
     assert together == want
+
+
+def test_nothing_to_score_is_said():
+    for metric, more in (
+        (ExactMatchByLength(), {"lengths": []}),
+        (TokenAccuracy(), {}),
+        (FinalAnswerAccuracy(get_task("parity")), {}),
+    ):
+        with pytest.raises(ValueError, match="no answers to score"):
+            metric.compute(predictions=[], references=[], **more)
+
+
+def test_every_input_is_described():
+    for name in ("predictions", "references", "lengths"):
+        assert f"{name}: list of" in ExactMatchByLength().inputs_description
+    assert "lengths" not in TokenAccuracy().inputs_description
 
 
 def test_one_example_at_a_time():

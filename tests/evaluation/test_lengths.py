@@ -1,3 +1,6 @@
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -399,3 +402,13 @@ def test_bad_arguments_are_refused_before_anything_runs(lengths, options, messag
     with pytest.raises(ValueError, match=message) as error:
         evaluate_lengths(model, TOKENIZER, TASK, lengths, **options)
     assert not model.calls and "\n" not in str(error.value)
+
+
+def test_numpy_integers_leave_plain_ones_behind():
+    """They are accepted; what comes of them goes into a JSON file."""
+    model = Recorder(TASK, TOKENIZER, lambda answer: answer + END)
+    (result,) = evaluate_lengths(
+        model, TOKENIZER, TASK, [np.int64(5)], np.int64(4), batch_size=np.int32(2), seed=np.int8(1)
+    )
+    assert [type(value) for value in (result.examples, result.correct, *result.n)] == [int] * 3
+    assert json.dumps(dataclasses.asdict(result))

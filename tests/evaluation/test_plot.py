@@ -96,7 +96,7 @@ def test_different_training_ranges_are_named_and_not_shaded():
     axes = figure.axes[0]
     assert len(lines_of(figure)) == 2 and not axes.patches and not axes.texts
     assert {12, 20} <= set(axes.get_xticks())
-    assert axes.get_title(loc="left") == "addition: trained on n = 1–12 or 2–20, tested up to n = 2,000"
+    assert axes.get_title(loc="left") == "addition: trained on n = 1–12 or 2–20, tested up to n = 10,000"
 
 
 def test_tick_labels_do_not_run_into_one_another(tmp_path):
@@ -228,3 +228,11 @@ def test_a_variant_tested_at_all_pairs_of_two_hints_is_a_heat_map(tmp_path, monk
     assert [figure.axes[0].get_ylabel() for figure in drawn] == ["first hint", "first hint", *["exact match"] * 2]
     assert "addition, LBPE" in drawn[0].axes[0].get_title(loc="left")
     assert [text.get_text() for text in drawn[0].axes[0].texts] == ["100", "80.0", "60.0", "40.0"]
+
+
+def test_the_title_says_how_far_was_tested():
+    def title(**changes):
+        return curves_figure([make_result(**changes)]).axes[0].get_title(loc="left")
+
+    assert title(n_max=50, scores=[(5, 100), (20, 90)]).endswith("trained on n = 1–50, tested up to n = 20")
+    assert title(n_max=4, scores=[(5, 100), (20, 0), (100, 0)]).endswith("tested up to n = 100")  # beyond what is drawn

@@ -126,11 +126,25 @@ def test_results_are_found_in_folders_and_files(tmp_path):
     for seed in (1, 0):
         make_result(seed=seed, scores=[(10, 100)]).save(tmp_path / "addition" / "lbpe" / f"seed{seed}.json")
     found = load_results([tmp_path / "addition", tmp_path / "addition" / "lbpe" / "seed0.json"])
-    assert [result.seed for result in found] == [0, 1, 0]
+    assert [result.seed for result in found] == [0, 1]
     (tmp_path / "empty").mkdir()
     for path, word in ((tmp_path / "empty", "holds no result file"), (tmp_path / "absent", "absent")):
         with pytest.raises(ValueError, match=word):
             load_results([path])
+
+
+def test_the_folder_of_a_run_holds_one_result(tmp_path):
+    """Beside it are scores so far, the model's own files and a copy of the result; of several tasks one for each."""
+    run, several = tmp_path / "run", tmp_path / "several"
+    for place in (run, run / "model", several / "tasks" / "copy", several / "tasks" / "reverse"):
+        make_result(task=place.name).save(place / "result.json")
+    for other in ("lengths.json", "model/config.json", "checkpoints/3/state.json", "best/config.json"):
+        for folder in (run, several):
+            (folder / other).parent.mkdir(parents=True, exist_ok=True)
+            if folder is run or "/" in other:
+                (folder / other).write_text("{}")
+    assert [result.task for result in load_results([run])] == ["run"]
+    assert [result.task for result in load_results([tmp_path])] == ["run", "copy", "reverse"]
 
 
 def test_a_table_is_replaced_between_its_marks(tmp_path):
