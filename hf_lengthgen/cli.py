@@ -175,7 +175,9 @@ def _parser() -> _Parser:
     data.add_argument("--n_min", default="1", metavar="N", help="smallest scale, such as 1 or 1x2 (default: 1)")
     data.add_argument("--n_max", default="12", metavar="N", help="largest scale, such as 12 or 12x4 (default: 12)")
     data.add_argument("--length_weights", nargs="+", metavar="N=WEIGHT", help="how often each n (default: uniform)")
-    data.add_argument("--curriculum", nargs="+", metavar="ROW=N", help="n_max from this row on, such as 0=4 8192=12")
+    data.add_argument(
+        "--curriculum", nargs="+", metavar="ROW=N", help="n_max from this row of train on, such as 0=4 4096=12"
+    )
     data.add_argument("--priming_share", type=float, default=0.0, metavar="SHARE", help="share of long rows")
     data.add_argument(
         "--priming_n", nargs="+", type=int, metavar="N", help="their n, or its smallest and largest value"
@@ -250,6 +252,7 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
     model, tokenizer = load_folder(folder)
     label, task, tokenizer, options = part_to_evaluate(folder, tokenizer, chosen.task, task_options)
     saving.check_fits(model, tokenizer, task)
+    from .evaluation.hard import HARD
     from .evaluation.lengths import evaluate_lengths
     from .training.run import report_length
 
@@ -273,8 +276,13 @@ def _evaluate(chosen: argparse.Namespace, rest: list[str], command: str) -> None
     if chosen.output:
         from .training.record import build_result
 
-        if label is None:  # the result is of what was evaluated, which may not be what the model was trained on
+        # The result is of what was evaluated here, which may not be what the model was trained on, nor tested with.
+        if label is None:
             config = dataclasses.replace(config, task=task.name, task_options=options)
+        tested = {"eval_lengths": [], "long_lengths": [], "eval_seed": chosen.seed, "stop_at_zero": chosen.stop_at_zero}
+        kind = "eval" if chosen.mode == "generate" else "long"
+        tested |= {f"{kind}_lengths": lengths, f"{kind}_examples": chosen.examples}
+        config = dataclasses.replace(config, **tested, eval_hard=own_share.get("hard", HARD))
         build_result(config, task, model, history, results, command, label=label).save(chosen.output)
 
 

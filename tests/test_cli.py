@@ -306,6 +306,19 @@ def test_evaluate_writes_a_result_file(lengthgen, trained, tmp_path):
     assert result.command.startswith("lengthgen evaluate ")
 
 
+def test_a_result_says_how_it_was_evaluated(lengthgen, trained, tmp_path):
+    """Not how the run evaluated: other examples are another evaluation."""
+    words = ["evaluate", trained, "--lengths", 2, 3, "--examples", 3, "--output", tmp_path / "r.json"]
+    assert lengthgen(*words, "--seed", 99)[0] == 0
+    settings = Result.load(tmp_path / "r.json").settings
+    assert (settings["eval_lengths"], settings["eval_examples"], settings["eval_seed"]) == ([2, 3], 3, 99)
+    assert settings["long_lengths"] == [] and settings["stop_at_zero"] is False
+    assert Result.load(tmp_path / "r.json").settings_digest != Result.load(trained / "result.json").settings_digest
+    assert lengthgen(*words, "--mode", "teacher")[0] == 0
+    settings = Result.load(tmp_path / "r.json").settings
+    assert (settings["eval_lengths"], settings["long_lengths"], settings["long_examples"]) == ([], [2, 3], 3)
+
+
 def test_a_result_is_of_what_was_evaluated(lengthgen, trained, tmp_path):
     """Another task, or other options of its own, than the model was trained on."""
     out = tmp_path / "made" / "r.json"

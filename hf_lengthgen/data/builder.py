@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -173,11 +174,24 @@ def source_digest(task: Task) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for file in [*sorted((here.parent / "tasks").glob("*.py")), *own]:
         digest.update(file.read_bytes())
-    try:
-        digest.update(inspect.getsource(type(task)).encode())  # a registered task lives elsewhere
-    except (OSError, TypeError):
-        digest.update(repr(type(task)).encode())
+    package = __name__.partition(".")[0]
+    for kind in type(task).__mro__:  # a registered task lives elsewhere, with what it is built on
+        if kind.__module__.partition(".")[0] in (package, *sys.stdlib_module_names):
+            continue
+        digest.update(_source(kind))
     return digest.hexdigest()
+
+
+def _source(kind: type) -> bytes:
+    """The file of a class, whose functions it may call; its own text where that is all there is, as in a notebook."""
+    try:
+        return Path(inspect.getsourcefile(kind)).read_bytes()
+    except (OSError, TypeError):
+        pass
+    try:
+        return inspect.getsource(kind).encode()
+    except (OSError, TypeError):
+        return repr(kind).encode()
 
 
 @dataclass
@@ -217,6 +231,16 @@ class TaskBuilder(datasets.ArrowBasedBuilder):
     @property
     def lengths(self) -> Lengths:
         return Lengths(**{field.name: getattr(self.config, field.name) for field in fields(Lengths)})
+
+    def check_curriculum(self) -> None:
+        """ValueError for a stage of the curriculum that no block of rows begins in."""
+        size = block_rows(self.lengths.largest)
+        start, n_max = (self.lengths.curriculum or ((0, 0),))[-1]
+        if start > self.blocks[-1] * size:
+            raise ValueError(
+                f"the curriculum's n_max = {n_max} from row {start} on is never reached: the last block of the "
+                f"{self.config.rows} rows ({size} a block) begins with row {self.blocks[-1] * size}"
+            )
 
     @property
     def blocks(self) -> list[int]:

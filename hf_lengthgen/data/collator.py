@@ -20,14 +20,16 @@ class TaskCollator:
 
     Args:
         tokenizer: from `build_tokenizer`.
+        scale_hint: False leaves the hint out, for a model that takes none.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, scale_hint: bool = True) -> None:
+        self.tokenizer, self.scale_hint = tokenizer, scale_hint
         self.table = character_table(tokenizer)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """Returns int64 tensors `input_ids`, `attention_mask`, `labels` (B, L) and `scale_hint` (B, hints).
+        """Returns int64 tensors `input_ids`, `attention_mask`, `labels` (B, L) and, unless it is left out, `scale_hint`
+        (B, hints).
 
         Raises:
             ValueError: no rows, a missing column, a character that the tokenizer lacks, or hints of unequal
@@ -41,7 +43,8 @@ class TaskCollator:
                 check_characters(row["prompt"] + row["answer"], self.tokenizer)
         tokenizer = self.tokenizer
         arrays = encode(samples, self.table, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-        return {key: torch.from_numpy(array) for key, array in arrays.items()}
+        kept = arrays if self.scale_hint else {key: arrays[key] for key in arrays if key != "scale_hint"}
+        return {key: torch.from_numpy(array) for key, array in kept.items()}
 
 
 def rows_to_samples(rows: Sequence[Mapping[str, Any]]) -> Samples:

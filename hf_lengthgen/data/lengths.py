@@ -94,13 +94,15 @@ class Lengths:
             scales = least + np.minimum(places, np.flatnonzero(weights)[-1])  # a product may round up to the sum
         elif isinstance(self.n_min, tuple) or isinstance(n_max, tuple):
             least, most = np.array(self._ranges(n_max)).T
+            least = np.maximum(least, task.least)
+            most = np.maximum(most, least)
             scales = rng.integers(least, most, size=(count, task.hints), endpoint=True)
         else:
             scales = task.draw_scales(self.n_min, n_max, count, rng)
         if self.priming_n is not None:
             long = rng.random(count) < self.priming_share
             scales[long] = rng.integers(*self.priming_n, size=(int(long.sum()), task.hints), endpoint=True)
-        return scales
+        return np.maximum(scales, task.least)
 
     def settings(self) -> dict[str, Any]:
         """The attributes that differ from their defaults: keyword arguments that give an equal object."""

@@ -100,6 +100,8 @@ def build(
     check_integer("rows", rows, 1)
     check_integer("seed", seed, 0)
     directory = None if cache_dir is None else os.fspath(cache_dir)
-    return TaskBuilder(
+    builder = TaskBuilder(
         task, cache_dir=directory, split=split, rows=int(rows), seed=int(seed), **dataclasses.asdict(lengths)
     )
+    builder.check_curriculum()
+    return builder

@@ -87,7 +87,11 @@ def _builders(task: str | Task, rows: Any, seed: int, settings: dict[str, Any]) 
     about_lengths = {own.name for own in dataclasses.fields(Lengths)}
     lengths = Lengths(**{key: value for key, value in settings.items() if key in about_lengths})
     options = {key: value for key, value in settings.items() if key not in about_lengths}
-    return {split: build(task, split, count, seed, lengths, **options) for split, count in _rows(rows).items()}
+    whole = dataclasses.replace(lengths, curriculum=None)  # what is not trained on has no order
+    return {
+        split: build(task, split, count, seed, lengths if split == "train" else whole, **options)
+        for split, count in _rows(rows).items()
+    }
 
 
 def _rows(rows: Any) -> dict[str, int]:
@@ -244,7 +248,7 @@ def render_card(builders: Mapping[str, TaskBuilder], summaries: Mapping[str, Sum
             for one, two in combinations(rows, 2)
         ],
         seed=builder.config.seed,
-        arguments=_arguments(builder),
+        arguments={split: _arguments(builder) for split, builder in builders.items()},
         command=shlex.join(_command(builder, rows)),
         rows=rows,
         defined="" if kind.__module__.startswith("hf_lengthgen.") else f"{kind.__module__}.{kind.__qualname__}",

@@ -14,6 +14,7 @@ from .encode import encode, text_codes
 from .online import share
 from .tokenizer import character_table, check_characters
 
+ANSWERED = 4  # rows of every scale whose answers are compared with the task's own
 STORED = 4  # the stream of random numbers; 0 is that of fresh rows, 1 to 3 those of the splits
 
 
@@ -28,7 +29,8 @@ class StoredBatches:
         task, tokenizer, batch_size, groups, seed: as for `OnlineBatches`.
 
     Raises:
-        ValueError: the data set cannot be read, lacks a column, or has characters or scales foreign to the task.
+        ValueError: the data set cannot be read, lacks a column, or has characters, scales or answers foreign to the
+            task.
     """
 
     def __init__(
@@ -48,6 +50,9 @@ class StoredBatches:
         self.specials = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
         rows = _read(source)
         self.parts = _by_scale(rows, task, source)
+        # The column tells n; hints are what the format spends on it.
+        n = np.array(rows["n"]) if "n" in rows.column_names else np.concatenate([p.scales.ravel() for p in self.parts])
+        self.range = int(n.min()), int(n.max())
         sizes = np.array([len(part) for part in self.parts], dtype=float)
         self.shares = sizes / sizes.sum()
 
@@ -61,7 +66,18 @@ class StoredBatches:
 
     def reached(self, steps: int) -> tuple[int, int]:
         """The smallest and largest n of the data set: any step may draw them."""
-        return min(int(part.scales.min()) for part in self.parts), max(int(part.scales.max()) for part in self.parts)
+        return self.range
+
+    def told(self) -> str:
+        """One line for the user: how many rows there are, and of which n."""
+        return f"{sum(map(len, self.parts)):,} rows of n = {self.range[0]} to {self.range[1]}."
+
+    def longest(self) -> dict[str, torch.Tensor]:
+        """The longest row, as a batch."""
+        part = max(self.parts, key=lambda part: part.prompts.shape[1] + part.answers.shape[1])
+        sizes = np.count_nonzero(part.prompts, axis=1) + np.count_nonzero(part.answers, axis=1)
+        arrays = encode(part.take(np.array([int(sizes.argmax())])), self.table, *self.specials)
+        return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
         """One process's share of the batch of a step, as `OnlineBatches.batch` gives it."""
@@ -85,6 +101,12 @@ def _read(source: str) -> Any:
         raise ValueError(f"dataset: {source!r} has no column {missing[0]!r}, only {', '.join(rows.column_names)}.")
     if not len(rows):
         raise ValueError(f"dataset: {source!r} has no rows in its split 'train'.")
+    for column in ("prompt", "answer"):
+        if not isinstance(rows[0][column], str):
+            raise ValueError(
+                f"dataset: the column {column!r} of {source!r} holds {type(rows[0][column]).__name__}, not text; a CSV "
+                f"or JSON file has to quote it, and to be read with that column as a string."
+            )
     return rows
 
 
@@ -102,8 +124,21 @@ def _by_scale(rows: Any, task: Task, source: str) -> list[Samples]:
     kinds, kind = np.unique(hints, axis=0, return_inverse=True)
     order = np.argsort(kind.ravel(), kind="stable")
     bounds = np.cumsum(np.bincount(kind.ravel()))[:-1]
-    return [
-        Samples(text_codes(prompts[part]), text_codes(answers[part]), hints[part])
-        for part in np.split(order, bounds)
-        if len(part)
-    ]
+    parts = [part for part in np.split(order, bounds) if len(part)]
+    for part in parts:
+        for row in part[:ANSWERED]:
+            _check_answer(task, str(prompts[row]), str(answers[row]), source)
+    return [Samples(text_codes(prompts[part]), text_codes(answers[part]), hints[part]) for part in parts]
+
+
+def _check_answer(task: Task, prompt: str, answer: str, source: str) -> None:
+    """ValueError unless the task gives the prompt this answer: its options may be others than those of the rows."""
+    try:
+        own = task.answer(prompt)
+    except ValueError as error:
+        raise ValueError(f"dataset: {source!r} has a row that is none of task {task.name!r}: {error}") from None
+    if own != answer:
+        raise ValueError(
+            f"dataset: {source!r} answers {prompt!r} with {answer!r}, task {task.name!r} with {own!r}: are its "
+            f"task_options those of the rows?"
+        )

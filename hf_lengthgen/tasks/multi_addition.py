@@ -74,6 +74,10 @@ class MultiAddition(NumberTask):
             raise ValueError(f"the scale {tuple(n)} has {scale[1]} operand, but a sum needs at least 2")
         return scale[0], max(2, scale[1])
 
+    @property
+    def least(self) -> tuple[int, ...]:
+        return (1,) if self.config.operands else (1, 2)
+
     def draw_scales(self, n_min: int, n_max: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """Scales uniform in [n_min, n_max]; numbers of operands uniform in [max(2, n_min), max(2, n_max)]."""
         scales = super().draw_scales(n_min, n_max, count, rng)

@@ -266,6 +266,11 @@ class Task:
             return np.full(len(answers), answers.shape[1], dtype=np.int32)
         return np.count_nonzero(answers, axis=1).astype(np.int32)
 
+    @property
+    def least(self) -> tuple[int, ...]:
+        """The smallest entry that each hint of a scale may have."""
+        return (1,) * self.hints
+
     def draw_scales(self, n_min: int, n_max: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """Scales with every hint uniform in [n_min, n_max], which must be a range: int64, (count, hints)."""
         check_integer("n_min", n_min, 1)

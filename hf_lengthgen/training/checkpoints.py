@@ -70,7 +70,8 @@ class CheckpointStore:
         history: History,
         scaler: Any = None,
     ) -> None:
-        """Writes the checkpoint of `step` and removes all but the last `keep_checkpoints`.
+        """Writes the checkpoint of `step` and removes all but the last `keep_checkpoints`, and those of later steps:
+        damaged ones, which this run has passed over.
 
         `scaler`: the gradient scaler of fp16, if there is one.
 
@@ -92,7 +93,9 @@ class CheckpointStore:
                 if scaler is not None:
                     state["scaler"] = scaler.state_dict()
                 files.write_json(new / "state.json", state)
-            for path in self.all()[: -self.config.keep_checkpoints]:
+            here = self.path(step)
+            earlier, later = [p for p in self.all() if p <= here], [p for p in self.all() if p > here]
+            for path in (*earlier[: -self.config.keep_checkpoints], *later):
                 files.remove_folder(path)
         except (OSError, SafetensorError) as problem:  # safetensors reports a full disk as its own error
             raise self._not_written(step, problem) from problem

@@ -17,15 +17,17 @@ class Inherited(NamedTuple):
     fresh: list[str]
 
 
-def load_initial(model: Any, tokenizer: Any, source: str) -> Inherited:
+def load_initial(model: Any, tokenizer: Any, source: str, label: str | None = None) -> Inherited:
     """Copies into `model` every parameter of the model `source` (folder or Hub name) that has its name and shape.
 
-    Rows of token embedding and output layer go by the token's text, since tasks have different vocabularies; the marks
-    of several tasks, where the old model has none, start from its <bos>, in whose place they stand. A
-    hardened LBPE model opens its gates again: the relations it uses start open, the others half shut. What does
-    not fit (another position embedding, say) starts fresh.
+    Rows of token embedding and output layer go by the token's text, since tasks have different vocabularies; what opens
+    a row, <bos> or the mark of a task, starts from what opened the old model's rows (`_opening`). A hardened LBPE model
+    opens its gates again: the relations it uses start open, the others half shut. What does not fit (another position
+    embedding, say) starts fresh.
 
-    Raises ValueError if `source` cannot be had, holds no model of ours, or one of another width, so that nothing fits;
+    label: the task of a `model` for one.
+
+    Raises ValueError if `source` cannot be had, holds no model of ours, or one of another width;
     `VerifyError` if reading it could run code.
     """
     from ..hub.loading import find_folder, load_folder
@@ -34,28 +36,28 @@ def load_initial(model: Any, tokenizer: Any, source: str) -> Inherited:
         old, old_tokenizer = load_folder(find_folder(source))
     except OSError as problem:
         raise ValueError(f"init_from: {problem}") from None
+    if old.config.hidden_size != model.config.hidden_size:
+        raise ValueError(
+            f"Nothing of {source!r} fits: it has hidden_size {old.config.hidden_size}, this model "
+            f"{model.config.hidden_size}."
+        )
     old = old.to("cpu")
     state = dict(old.named_parameters()) | _reopened(model, old)
-    rows = _common_rows(old_tokenizer, tokenizer)
+    rows = _common_rows(old_tokenizer, tokenizer) | _opening(old_tokenizer, tokenizer, label)
     vocabulary = {id(m.weight) for m in (model.get_input_embeddings(), model.get_output_embeddings())}
     taken, fresh = [], []
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             given = state.get(name)
             if id(parameter) in vocabulary and given is not None and given.shape[1:] == parameter.shape[1:]:
-                ours, theirs = rows
-                parameter[ours] = given[theirs].to(parameter)
+                for ours, theirs in rows.items():
+                    parameter[ours] = given[theirs].mean(0).to(parameter)
                 taken.append(name)
             elif given is not None and given.shape == parameter.shape:
                 parameter.copy_(given)
                 taken.append(name)
             else:
                 fresh.append(name)
-    if not taken:
-        raise ValueError(
-            f"Nothing of {source!r} fits: it has hidden_size {old.config.hidden_size}, this model "
-            f"{model.config.hidden_size}."
-        )
     return Inherited(taken, fresh)
 
 
@@ -67,15 +69,24 @@ def tell(inherited: Inherited, source: str) -> None:
     )
 
 
-def _common_rows(old: Any, new: Any) -> tuple[list[int], list[int]]:
-    """Ids, in the new and in the old tokenizer, of the tokens that both have, and of new marks of tasks and <bos>."""
+def _common_rows(old: Any, new: Any) -> dict[int, list[int]]:
+    """Ids in the new tokenizer -> that in the old one, of the tokens that both have."""
+    theirs = old.get_vocab()
+    return {row: [theirs[token]] for token, row in new.get_vocab().items() if token in theirs}
+
+
+def _opening(old: Any, new: Any, label: str | None) -> dict[int, list[int]]:
+    """The same of what opens a row, <bos> or the mark of a task, where the old model has not met it in this place: it
+    is the mean of these old tokens, the old <bos> or, of a model for several tasks, the mark of the task `label` or,
+    for a task that it has not met, of all of them."""
     from ..data.mixed import task_labels, task_mark
 
-    theirs, ours = old.get_vocab(), new.get_vocab()
-    pairs = [(row, theirs[token]) for token, row in ours.items() if token in theirs]
-    marks = [task_mark(label) for label in task_labels(new)]
-    pairs += [(ours[mark], old.bos_token_id) for mark in marks if mark not in theirs]
-    return [ours for ours, _ in pairs], [row for _, row in pairs]
+    theirs, before, now = old.get_vocab(), task_labels(old), task_labels(new)
+    marks = [theirs[task_mark(name)] for name in before]
+    if not now:
+        own = theirs.get(task_mark(label)) if label in before else None
+        return {new.bos_token_id: marks if own is None else [own]} if marks else {}
+    return {new.get_vocab()[task_mark(name)]: marks or [old.bos_token_id] for name in now if name not in before}
 
 
 def _reopened(model: Any, old: Any) -> dict[str, torch.Tensor]:

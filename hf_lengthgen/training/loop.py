@@ -7,8 +7,10 @@ bit on CPU), and so is a run watched by more or fewer validations.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,7 @@ from .objective import Objective, answer_tokens
 from .optimizer import build_optimizer, set_learning_rate
 from .progress import History, Progress
 from .schedule import learning_rate_factor, penalty_weight
+from .scores import check_rows
 from .sharding import Whole, WholeOfShards, check_engine, gathered, shard_on_cpu
 from .signals import StopRequest, TrainingInterrupted
 from .tracking import Tracker, check_tracker
@@ -54,14 +57,16 @@ def train(
     accelerator: Any = None,
     progress: bool = True,
     on_step: Callable[[int, Any], None] | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> Trained:
     """Trains a model on batches made as they are needed.
 
     With `config.output_dir`, checkpoints go to output_dir/checkpoints and a run already there is resumed
     (with `resume=False`: discarded); without it nothing is written.
 
-    accelerator: an `accelerate.Accelerator`; None makes one.
+    accelerator: an `accelerate.Accelerator`, with the precision and the tracker of the config; None makes one.
     on_step: `on_step(step, model)` is called after each of the steps 1 … config.steps.
+    on_start: called once everything fits, in the main process, before anything is written.
 
     The model comes back in evaluation mode, gates not yet rounded (`model.harden()` does that).
 
@@ -71,25 +76,35 @@ def train(
     """
     config.validate()
     accelerator = accelerator or make_accelerator(config)
+    config = in_force(config, accelerator)
     check_processes(config, accelerator.num_processes)
     set_threads(config)
     parts, tokenizer = build_parts(config)
     batches = mixed_batches(config, parts)
     model = assemble_model(config, parts, tokenizer)
-    if config.init_from is not None:
-        inherited = load_initial(model, tokenizer, config.init_from)
+    if config.dataset is not None:
+        check_rows(config, batches, model)
+        if progress and accelerator.is_local_main_process:
+            print(f"{config.dataset}: {batches.told()}", file=sys.stderr, flush=True)
+    store = None
+    if config.output_dir is not None:
+        store = checkpoints.CheckpointStore(Path(config.output_dir) / "checkpoints", config)
+    # A checkpoint replaces every weight: what the run began from may be gone by now.
+    if config.init_from is not None and not (store is not None and config.resume and store.latest()):
+        inherited = load_initial(model, tokenizer, config.init_from, None if config.tasks else config.task)
         if progress and accelerator.is_local_main_process:
             tell(inherited, config.init_from)
     model = model.to(accelerator.device)
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     optimizer = build_optimizer(model, config)
-    store = None
-    if config.output_dir is not None:
-        store = checkpoints.CheckpointStore(Path(config.output_dir) / "checkpoints", config)
-        if accelerator.is_main_process:
+    accelerator.wait_for_everyone()  # nobody removes what another process still reads
+    if accelerator.is_main_process:
+        if store is not None:
             store.prepare()
-        accelerator.wait_for_everyone()
+        if on_start is not None:
+            on_start()
+    accelerator.wait_for_everyone()
     start, history = 0, History()
     if store is not None:
         start, history = store.restore(model, optimizer, accelerator.scaler)
@@ -111,16 +126,38 @@ def train(
     return Trained(model, tokenizer, history)
 
 
+def in_force(config: TrainingConfig, accelerator: Any) -> TrainingConfig:
+    """The config with the reduced precision that `accelerate launch` chose, where it names none itself.
+
+    ValueError where the Accelerator has not what the config asks for.
+    """
+    precision = accelerator.mixed_precision
+    if config.mixed_precision not in (None, precision):
+        raise ValueError(
+            f"mixed_precision is {config.mixed_precision!r}, but the Accelerator that was given has {precision!r}."
+        )
+    if config.tracker != "none" and not accelerator.log_with:
+        raise ValueError(f"tracker is {config.tracker!r}, but the Accelerator that was given has none (log_with).")
+    return config if precision == "no" else dataclasses.replace(config, mixed_precision=precision)
+
+
 def make_accelerator(config: TrainingConfig) -> Any:
     """An Accelerator that lets a parameter go unused in a step, as one of a shut gate may be.
 
-    ValueError: this machine lacks the tracker or the precision of the config, or an engine was launched in which runs
-    have not been shown to work.
+    ValueError: this machine lacks the tracker or the precision of the config, an engine was launched in which runs
+    have not been shown to work, or this Python process already has an Accelerator of another precision.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate.state import AcceleratorState
 
     check_tracker(config.tracker)
     check_engine()
+    wanted = config.mixed_precision or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != wanted:
+        raise ValueError(
+            f"this Python process has an Accelerator with mixed_precision {AcceleratorState().mixed_precision!r}, and "
+            f"Accelerate keeps one precision per process: train with {wanted!r} in a new one."
+        )
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         log_with=None if config.tracker == "none" else config.tracker,

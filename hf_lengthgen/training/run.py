@@ -29,7 +29,7 @@ from ..evaluation.scale import scale_text
 from . import saving, scores
 from .arguments import TrainingConfig
 from .checkpoints import CheckpointError, CheckpointStore, check_same_config
-from .loop import make_accelerator, set_threads, train
+from .loop import in_force, make_accelerator, set_threads, train
 from .mixture import Part, build_parts, choose_part, scale_rule
 from .progress import History
 from .record import build_result
@@ -52,15 +52,15 @@ def run(config: TrainingConfig, command: str = "", *, progress: bool = True) -> 
     scores.check_scales(config, parts, tokenizer)
     set_threads(config)
     accelerator = make_accelerator(config)
+    config = in_force(config, accelerator)
     show = progress and accelerator.is_main_process
     if accelerator.is_main_process:
         files.check_writable(folder, CheckpointError)
-        if not config.resume:
-            _discard(folder)
     accelerator.wait_for_everyone()
 
-    if not (folder / "model" / saving.TRAINING_FILE).is_file():
-        model, tokenizer, history = train(config, accelerator=accelerator, progress=progress)
+    if not config.resume or not (folder / "model" / saving.TRAINING_FILE).is_file():
+        start_over = None if config.resume else lambda: _discard(folder)
+        model, tokenizer, history = train(config, accelerator=accelerator, progress=progress, on_start=start_over)
         if accelerator.is_main_process:
             best = history.better_than_last()
             if best is not None:

@@ -40,7 +40,7 @@ def planned(config: TrainingConfig, task: Any) -> list[tuple[str, Scale, int]]:
 
 def check_scales(config: TrainingConfig, parts: list[Part], tokenizer: Any) -> None:
     """Draw one row at every scale that is to be evaluated, and at the ends of the training lengths, and number its
-    tokens as the model will.
+    tokens as the model will. `check_rows` looks at the rows of a data set.
 
     ValueError, naming the setting, where a scale does not fit a task, a task has no row of it, or a table of positions
     is too short for it.
@@ -51,7 +51,7 @@ def check_scales(config: TrainingConfig, parts: list[Part], tokenizer: Any) -> N
     if config.validate_every:
         asked["validate_lengths"] = config.validate_lengths
     if config.dataset is None:
-        asked |= {"n_min": [config.n_min], "n_max": [config.n_max]}
+        asked |= {"n_min": [config.n_min], "n_max": [config.n_max], "priming_n": config.priming_n}
     # Layers have no part in it, nor have the relations that discovery would find.
     small = dataclasses.replace(config, num_hidden_layers=1, intermediate_size=1, relations="dictionary")
     model = assemble_model(small, parts, tokenizer).eval()
@@ -62,6 +62,20 @@ def check_scales(config: TrainingConfig, parts: list[Part], tokenizer: Any) -> N
                     check_scale(model, part.tokenizer, part.task, part.task.expand(n))
                 except ValueError as error:
                     raise ValueError(f"{key}: {error}") from None
+
+
+def check_rows(config: TrainingConfig, batches: Any, model: Any) -> None:
+    """Number the tokens of a data set's longest row as the model will.
+
+    ValueError, naming the setting, where a table of positions is too short for it.
+    """
+    batch = batches.longest()
+    given = {"scale_hint": batch["scale_hint"]} if config.scale_hint != "none" else {}
+    try:
+        with own_generator():
+            model.model.check_positions(batch["input_ids"], **given)
+    except ValueError as error:
+        raise ValueError(f"dataset: {config.dataset!r}: {error}") from None
 
 
 def too_long_for_dense(model: Any, task: Any, scale: Scale) -> bool:

@@ -1,4 +1,4 @@
-import inspect
+import importlib
 
 import datasets
 import numpy as np
@@ -92,9 +92,22 @@ def test_the_cache_sees_options_and_code(tmp_path, monkeypatch):
     assert directory() == first
     assert directory(hard=0.5) != first
     assert "lengthgen" in first and "copy" in first
-    source = inspect.getsource
-    monkeypatch.setattr(inspect, "getsource", lambda thing: source(thing) + "# changed")
+    monkeypatch.setattr(builder, "source_digest", lambda task: "changed")
     assert directory() != first
+
+
+def test_the_source_digest_sees_what_a_registered_task_is_built_on(tmp_path, monkeypatch):
+    """A helper in its file, and a base class in another: rows of the old code must not come from the cache."""
+    monkeypatch.syspath_prepend(tmp_path)
+    base, own = tmp_path / "digest_base.py", tmp_path / "digest_own.py"
+    base.write_text("from hf_lengthgen.tasks.copy import Copy\nclass Base(Copy):\n    pass\n")
+    own.write_text("from digest_base import Base\ndef helper():\n    return 1\nclass Own(Base):\n    pass\n")
+    task = importlib.import_module("digest_own").Own()
+    digests = [source_digest(task)]
+    for file in (own, base):
+        file.write_text(file.read_text() + "# repaired\n")
+        digests.append(source_digest(task))
+    assert len(set(digests)) == 3
 
 
 def test_the_source_digest_of_a_class_without_a_file():

@@ -122,3 +122,12 @@ def test_without_shuffling_the_order_is_kept():
 def test_sampler_arguments_are_checked(scales, options, message):
     with pytest.raises(ValueError, match=message):
         ScaleGroupedSampler(scales, **{"batch_size": 2, **options})
+
+
+def test_a_model_without_a_hint_gets_none():
+    task = get_task("copy")
+    tokenizer = build_tokenizer(task)
+    rows = [{"prompt": "ab=", "answer": "ab", "scale_hint": [2]}]
+    assert "scale_hint" in TaskCollator(tokenizer)(rows)
+    batch = TaskCollator(tokenizer, scale_hint=False)(rows)
+    assert set(batch) == {"input_ids", "attention_mask", "labels"}

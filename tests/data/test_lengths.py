@@ -191,3 +191,26 @@ def test_operand_length_times_operand_count(tmp_path):
     for row in dataset:
         assert list(task.scale_of(row["prompt"])) == row["scale_hint"]
         assert row["n"] == max(len(row["prompt"].partition("+")[0]), row["prompt"].count("+") + 1)
+
+
+def test_scales_are_such_as_the_task_has():
+    """A sum has at least two operands, however the scale is drawn."""
+    task, rng = get_task("multi_addition", operands=0), np.random.default_rng(0)
+    for lengths in (
+        Lengths(1, (6, 4)),
+        Lengths(1, 4, [1, 1, 1, 1]),
+        Lengths(1, 4, priming_share=0.5, priming_n=(1, 9)),
+    ):
+        scales = lengths.draw(task, 400, rng)
+        assert scales[:, 0].min() == 1 and scales[:, 1].min() == 2
+        for scale in np.unique(scales, axis=0):
+            task.sample(tuple(scale), 1, rng)
+    pairs = Lengths(1, (6, 4)).draw(task, 3000, rng)
+    assert np.allclose(np.bincount(pairs[:, 1])[2:] / 3000, 1 / 3, atol=0.05)
+
+
+def test_a_stage_of_a_curriculum_that_no_block_begins_in_is_refused():
+    with pytest.raises(
+        ValueError, match="n_max = 12 from row 500 on is never reached: the last block of the 1000 rows"
+    ):
+        load_dataset("copy", rows=1000, curriculum={0: 4, 500: 12})

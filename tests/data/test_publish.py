@@ -232,3 +232,11 @@ def test_help(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["data", "--help"])
     assert stop.value.code == 0 and "80, 10 and 10%" in capsys.readouterr().out
+
+
+def test_a_curriculum_is_that_of_the_rows_to_train_on(tmp_path):
+    rows = {"train": 4100, "validation": 50, "test": 50}
+    folder = export(tmp_path / "rows", "copy", rows=rows, n_max=9, curriculum={0: 2, 4096: 9})
+    n = {split: datasets.load_dataset(str(folder), split=split)["n"] for split in rows}
+    assert max(n["train"][:4096]) == 2 and max(n["train"]) > 2
+    assert max(n["validation"]) > 2 and max(n["test"]) > 2

@@ -74,10 +74,43 @@ def test_bad_data_sets_are_told(folder, tmp_path):
         batches(str(other))
 
 
-def test_answers_may_be_empty(tmp_path):
+def test_answers_may_be_empty(tmp_path, monkeypatch):
     """All of a scale, too: a row is then its prompt and `<eos>`."""
+    monkeypatch.setattr(get_task("addition").__class__, "answer", lambda task, prompt: "")
     texts = {"prompt": ["1+2=", "3+4="], "answer": ["", ""], "scale_hint": [[1, 1], [1, 1]]}
     datasets.Dataset.from_dict(texts).to_parquet(tmp_path / "train.parquet")
     batch = batches(str(tmp_path)).batch(0)
     assert batch["input_ids"].shape == (16, 6) and (batch["labels"][:, :-1] == -100).all()
     assert (batch["input_ids"][:, -1] == 2).all() and batch["attention_mask"].all()
+
+
+def test_answers_of_other_options_are_refused(tmp_path):
+    """The digits' order is one: the rows would be learned in theirs, and tested in the task's."""
+    export(tmp_path / "plain", "addition", rows={"train": 50}, n_max=6, order="plain")
+    with pytest.raises(ValueError, match="answers '.*' with '.*', task 'addition' with '.*': are its task_options"):
+        StoredBatches(str(tmp_path / "plain"), get_task("addition"), build_tokenizer(get_task("addition")), 4)
+    rows = datasets.Dataset.from_list([{"prompt": "12=", "answer": "33", "scale_hint": [2]}])
+    rows.to_parquet(tmp_path / "none" / "rows.parquet")
+    with pytest.raises(ValueError, match="none of task 'addition'"):
+        StoredBatches(str(tmp_path / "none"), get_task("addition"), build_tokenizer(get_task("addition")), 4)
+
+
+def test_numbers_are_no_text(tmp_path):
+    """`datasets` reads the digits of a CSV as integers, without the zeros in front."""
+    (tmp_path / "train.csv").write_text("prompt,answer,scale_hint\n1+2=,30,1\n")
+    with pytest.raises(ValueError, match="column 'answer' of .* holds int, not text"):
+        StoredBatches(str(tmp_path), get_task("addition"), build_tokenizer(get_task("addition")), 4)
+
+
+def test_n_is_not_what_the_format_spends_on_it(tmp_path):
+    export(tmp_path / "wide", "addition", rows={"train": 200}, n_max=4, padding="fixed", width=20)
+    task = get_task("addition", padding="fixed", width=20)
+    stored = StoredBatches(str(tmp_path / "wide"), task, build_tokenizer(task), 4)
+    assert stored.reached(10) == (1, 4) and stored.told() == "200 rows of n = 1 to 4."
+
+
+def test_the_longest_row(folder):
+    stored = batches(folder)
+    rows = datasets.load_dataset(folder, split="train")
+    longest = max(len(row["prompt"] + row["answer"]) for row in rows)
+    assert stored.longest()["input_ids"].shape == (1, longest + 2)

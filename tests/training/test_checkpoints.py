@@ -219,3 +219,19 @@ def test_tied_weights_are_saved_once(tmp_path):
     assert store.restore(other, other_optimizer)[0] == 1
     assert torch.equal(other.b.weight, model.a.weight)
     assert other.b.weight is other.a.weight
+
+
+def test_a_damaged_later_checkpoint_does_not_outlive_new_ones(stopped):
+    """Pruning goes by steps: it would keep the damaged one, and remove each new one at once."""
+    last = sorted((stopped / "checkpoints").glob("step-*"))[-1]
+    bad = last.with_name("step-00000007")
+    shutil.copytree(last, bad)
+    (bad / "model.safetensors").write_bytes(b"short")
+
+    def leave(done, model):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="is damaged and passed over"), pytest.raises(KeyboardInterrupt):
+        train(tiny(output_dir=stopped, save_every=1, keep_checkpoints=1), progress=False, on_step=leave)
+    assert held(stopped) == ["step-00000005"]

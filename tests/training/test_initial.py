@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from hf_lengthgen.training.initial import CLOSED, OPEN, Inherited, load_initial,
 from hf_lengthgen.training.loop import train
 from hf_lengthgen.training.progress import History
 
-from .tiny import build_model, build_task, tiny
+from .tiny import assert_identical, build_model, build_task, tiny, weights
 
 
 def fresh(config):
@@ -113,6 +115,32 @@ def test_nothing_fits(saved):
     model, tokenizer = fresh(tiny(hidden_size=32, intermediate_size=40, position_embedding="rope", scale_hint="none"))
     with pytest.raises(ValueError, match=r"Nothing of .* fits: it has hidden_size 16, this model 32\."):
         load_initial(model, tokenizer, folder)
+
+
+def test_gates_alone_are_no_fit(saved):
+    """They have no width: a model of another one would start from them alone."""
+    _, _, folder = saved(position_embedding="lbpe")
+    model, tokenizer = fresh(tiny(hidden_size=32, intermediate_size=40))
+    with pytest.raises(ValueError, match=r"Nothing of .* fits: it has hidden_size 16, this model 32\."):
+        load_initial(model, tokenizer, folder)
+
+
+def test_a_fine_tuning_goes_on_without_what_it_began_from(saved, tmp_path):
+    _, _, folder = saved(position_embedding="lbpe")
+
+    def leave(done, model):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    config = tiny(init_from=folder, output_dir=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, progress=False, on_step=leave)
+    whole = train(tiny(init_from=folder), progress=False)
+    shutil.rmtree(folder)
+    rest = train(config, progress=False)
+    assert_identical(weights(rest.model), weights(whole.model))
+    with pytest.raises(ValueError, match="^init_from: "):
+        train(tiny(init_from=folder, output_dir=tmp_path / "out", resume=False), progress=False)
 
 
 def test_few_names_are_told(capsys):

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
+from hf_lengthgen.data.publish import export
 from hf_lengthgen.training.loop import TrainingDiverged, check_processes, train
 from hf_lengthgen.training.signals import TrainingInterrupted
 
@@ -345,6 +346,34 @@ def test_bfloat16_learns_with_weights_in_float32(one_precision):
     assert close == pytest.approx(exact, rel=0.05)
 
 
+def test_the_precision_in_force_is_that_of_the_run(one_precision, tmp_path, monkeypatch):
+    """`accelerate launch` may choose it: it is recorded, and a run does not go on in another one."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+
+    def leave(done, model):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(output_dir=tmp_path), progress=False, on_step=leave)
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION")
+    with pytest.raises(
+        ValueError, match="has an Accelerator with mixed_precision 'bf16'.* train with 'no' in a new one"
+    ):
+        train(tiny(output_dir=tmp_path), progress=False)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    with pytest.raises(ValueError, match="mixed_precision = 'bf16' there and None now"):
+        train(tiny(output_dir=tmp_path), progress=False)
+
+
+def test_an_accelerator_that_is_given_has_what_the_config_asks_for(one_precision):
+    accelerator = Accelerator()
+    with pytest.raises(ValueError, match="mixed_precision is 'bf16', but the Accelerator that was given has 'no'"):
+        train(tiny(mixed_precision="bf16"), accelerator=accelerator)
+    with pytest.raises(ValueError, match="tracker is 'tensorboard', but the Accelerator that was given has none"):
+        train(tiny(tracker="tensorboard"), accelerator=accelerator)
+
+
 def test_float16_needs_a_device_that_has_it(one_precision):
     with pytest.raises(ValueError, match="mixed_precision fp16 is not for the device 'cpu'.*use bf16 or no"):
         run(tiny(mixed_precision="fp16"))
@@ -439,3 +468,14 @@ def test_no_early_stopping_before_the_gates_have_settled(monkeypatch):
     settings = {"steps": 20, "settle": 0.5, "early_stopping": 2, "validate_every": 2, "validate_lengths": [2]}
     assert run(tiny(**settings)).history.steps == 14
     assert run(tiny(**settings, position_embedding="rope", scale_hint="none")).history.steps == 4
+
+
+def test_a_data_set_that_a_table_is_too_short_for_is_refused_before_training(tmp_path):
+    export(tmp_path / "rows", "copy", rows={"train": 300}, n_max=4, priming_share=0.02, priming_n=40)
+    config = tiny(
+        dataset=str(tmp_path / "rows"), position_embedding="learned", scale_hint="none", max_position_embeddings=32,
+        output_dir=tmp_path / "out",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="^dataset: .*rows': .*32"):
+        train(config, progress=False)
+    assert not (tmp_path / "out").exists()

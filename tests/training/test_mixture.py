@@ -259,5 +259,18 @@ def test_one_task_first_then_more_and_back(tmp_path):
     row = more.tokenizer.convert_tokens_to_ids("a")
     assert torch.allclose(ours[row], theirs[old.tokenizer.convert_tokens_to_ids("a")], atol=1e-6)
     run(config, progress=False)
-    back = mixed(tasks=None, task="reverse", init_from=str(tmp_path / "more"), steps=1)
-    assert train(back, progress=False).history.final_loss > 0
+    theirs = load_model(tmp_path / "more" / "model")
+    marks = [theirs.tokenizer.convert_tokens_to_ids(mark) for mark in ("<copy>", "<reverse>")]
+    table = theirs.model.get_input_embeddings().weight
+    for task, known in (("reverse", marks[1:]), ("shift", marks)):  # its own mark's row, or the mean of all
+        back = mixed(tasks=None, task=task, init_from=str(tmp_path / "more"), steps=1, learning_rate=1e-12)
+        trained = train(back, progress=False)
+        row = trained.model.get_input_embeddings().weight[trained.tokenizer.bos_token_id]
+        assert torch.allclose(row, table[known].mean(0), atol=1e-6)
+    other = train(
+        mixed(tasks=["copy", "shift"], init_from=str(tmp_path / "more"), steps=1, learning_rate=1e-12), progress=False
+    )
+    ours = other.model.get_input_embeddings().weight
+    for mark, known in (("<copy>", marks[:1]), ("<shift>", marks)):
+        row = ours[other.tokenizer.convert_tokens_to_ids(mark)]
+        assert torch.allclose(row, table[known].mean(0), atol=1e-6)

@@ -201,3 +201,32 @@ def test_no_best_model_where_the_last_is_as_good(tmp_path):
     result = run(tiny(output_dir=tmp_path, validate_every=4, validate_lengths=[2]), progress=False)
     assert result.fairness["checkpoint"] == "last"
     assert not (tmp_path / "best").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"curriculum": {5: 4}},
+        {"init_from": "nowhere/at_all"},
+        {"dataset": "nowhere/at_all"},
+        {"num_processes": 2},
+        {"priming_share": 0.1},
+        {"length_weights": {9: 1.0}},
+        {"priming_share": 0.5, "priming_n": [90], "position_embedding": "learned", "scale_hint": "none"}
+        | {"max_position_embeddings": 32},
+    ],
+)
+def test_a_finished_run_outlives_a_mistake_in_the_next(tmp_path, wrong, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "out"
+    run(tiny(output_dir=place), progress=False)
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError):
+        run(tiny(output_dir=place, resume=False, **wrong), progress=False)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_may_start_over_from_its_own_model(tmp_path):
+    run(tiny(output_dir=tmp_path), progress=False)
+    result = run(tiny(output_dir=tmp_path, init_from=str(tmp_path), resume=False, seed=1), progress=False)
+    assert result.seed == 1 and result.settings["init_from"] == str(tmp_path)
