@@ -26,7 +26,7 @@ def load(place: str, revision: str | None = None, *, token: str | None = None, *
     Raises:
         VerifyError: the place is refused; nothing of it was imported.
         HubError: it cannot be had.
-        ValueError: options that would run the repository's own code.
+        ValueError: options that would run the repository's own code; no tokenizer.
     """
     if options.get("trust_remote_code"):
         raise ValueError("hub.load never runs a repository's code: leave out trust_remote_code.")
@@ -42,6 +42,8 @@ def load(place: str, revision: str | None = None, *, token: str | None = None, *
     else:
         from ..model.modeling_lengthgen import LengthGenForCausalLM as Model
 
+    if not (verified.folder / "tokenizer_config.json").is_file():
+        raise ValueError(f"{place} has no tokenizer: save that of its base beside it (tokenizer.save_pretrained).")
     model = Model.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
     return model, AutoTokenizer.from_pretrained(verified.folder, trust_remote_code=False)
 

@@ -32,7 +32,8 @@ class LengthGenConfig(PreTrainedConfig):
         intermediate_size (`int`): width of the SwiGLU layer.
         num_hidden_layers (`int`), num_attention_heads (`int`): depth and heads.
         head_dim (`int`, *optional*): width of a head; `hidden_size // num_attention_heads` by default.
-        max_position_embeddings (`int`): rows of tables indexed by position (`learned`); no limit for the others.
+        max_position_embeddings (`int`): rows of tables indexed by position or id (`learned`, `abacus`, `coupling`), ids
+            that there are (`randomized`, `random_float`), the original length of a scaled `rope`; no limit elsewhere.
         position_embedding (`str`): one of `list_position_embeddings()`.
         position_options (`dict`): options of that embedding; unknown ones are an error.
         scale_hint (`str`): `"none"`, `"input"` (the caller passes `scale_hint=`) or `"prompt"` (read from the prompt by
@@ -49,7 +50,7 @@ class LengthGenConfig(PreTrainedConfig):
             bias included, are multiplied by max(1, log(i + 1) / log(`temperature_length`)). Attention is then dense.
         temperature_length (`int`, *optional*): length up to which `"log_length"` changes nothing, that of training.
         logit_scale (`float`): multiplies all attention logits. Other than 1, attention is dense.
-        position_package (`str`, *optional*): package that must be imported for a third party's embedding.
+        position_package (`str`, *optional*): module that must be imported for a third party's embedding.
 
     Raises:
         ValueError: an unknown key (with the nearest match), or values that contradict each other.
@@ -97,12 +98,15 @@ class LengthGenConfig(PreTrainedConfig):
             self.head_dim = self.hidden_size // max(self.num_attention_heads, 1)
         if self.initializer_range is None:
             self.initializer_range = max(self.hidden_size, 1) ** -0.5
-        # Checked here for a plain ValueError; `strict` runs the same checks again when a config is saved.
+        self.check()
+        super().__post_init__(**kwargs)
+
+    def check(self):
+        """Run all checks, for a plain ValueError; `strict` runs them again when a config is saved."""
         self.validate_architecture()
         self.validate_temperature()
         self.validate_scale_hint()
         self.validate_position_embedding()
-        super().__post_init__(**kwargs)
 
     def validate_architecture(self):
         """Sizes are positive and fit each other."""

@@ -61,7 +61,8 @@ class RandomIds:
     move all ids, and cached keys would stand at old ones. Here the ids are the cumulative sum of seeded positive
     gaps, so the id of a position does not depend on what follows [departs from the papers]. They leave the range
     after about max_position_embeddings / gap tokens, which is an error; choose `gap` and
-    `max_position_embeddings` by the longest input.
+    `max_position_embeddings` by the longest input. T tokens had a mean gap of max_position_embeddings / T in
+    training: a `gap` far below that costs accuracy at lengths trained on, too.
 
     With a Scale Hint, the query moves by c_h·n positions, not ids: φ(id(i - c_h·n), id(j)) [our formulation].
     """

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from .configuration_retrofit import RetrofitConfig
-from .families import check_base
+from .families import check_base, only_device
 from .fitting import architecture_digest, weights_digest
 from .modeling_retrofit import RetrofitForCausalLM
 
@@ -48,6 +48,7 @@ def retrofit(
         ValueError: an unsupported family, or settings that do not fit each other or the base.
     """
     check_base(model)
+    only_device(model)
     if layers == "all":
         layers = list(range(model.config.num_hidden_layers))
     base_config = copy.deepcopy(model.config)
@@ -69,7 +70,7 @@ def retrofit(
         **options,
     )
     retrofitted = RetrofitForCausalLM(config, base=model)
-    retrofitted.additions.to(model.device)
+    retrofitted.additions.to(only_device(model))
     retrofitted.generation_config = copy.deepcopy(model.generation_config)
     retrofitted.train(model.training)
     return retrofitted.freeze_base() if freeze else retrofitted

@@ -175,7 +175,7 @@ class RetrofitConfig(PreTrainedConfig):
     def relation_config(self) -> LengthGenConfig:
         """What the additions are built from. Which hint is theirs is settled before they are asked."""
         adapter = self.mode == "adapter"
-        heads = (self.heads or 4) if adapter else self.base_config.num_attention_heads
+        heads = (4 if self.heads is None else self.heads) if adapter else self.base_config.num_attention_heads
         return LengthGenConfig(
             vocab_size=self.vocab_size,
             hidden_size=self.width if adapter else heads,

@@ -76,6 +76,18 @@ def attention_modules(base: Any) -> list[nn.Module]:
         ) from None
 
 
+def only_device(base):
+    """The device that the base lies on.
+
+    Raises:
+        ValueError: several devices, or weights that are offloaded: additions would meet tensors of another device.
+    """
+    devices = sorted({str(parameter.device) for parameter in base.parameters()})
+    if len(devices) > 1 or devices == ["meta"]:
+        raise ValueError(f"additions need a base that lies on one device, not on {' and '.join(devices)}.")
+    return base.device
+
+
 def check_base(base: Any) -> None:
     """Raise ValueError unless `base` is a causal LM of a supported family with an attention that takes a bias."""
     if not hasattr(base, "config") or not hasattr(base, "get_output_embeddings"):

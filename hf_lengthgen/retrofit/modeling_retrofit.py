@@ -16,7 +16,7 @@ from .configuration_retrofit import RetrofitConfig
 from .digest import digest_of_tensors
 from .families import check_base
 from .fitting import architecture_digest, weights_digest
-from .hints import Hints, given_hints, resolve_hints
+from .hints import Hints, given_hints, read_hints, resolve_hints
 from .passing import KEYWORD, adapter_pass, attach_hooks
 
 _REMEMBERED = "retrofit_hints"  # attribute of a cache: the hints that its sequences began with, or None
@@ -116,6 +116,29 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
             raise ValueError("harden needs mode='adapter': the bias of mode='bias' re-weights keys and closes none.")
         return LengthGenPreTrainedModel.harden(self, threshold)
 
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs=None, **kwargs):
+        """As of every model of transformers.
+
+        Raises:
+            ValueError: use_reentrant=True, which loses the gradients of what one addition hands on to the next.
+        """
+        if (gradient_checkpointing_kwargs or {}).get("use_reentrant"):
+            raise ValueError("a retrofitted model needs gradient checkpointing with use_reentrant=False.")
+        super().gradient_checkpointing_enable(gradient_checkpointing_kwargs, **kwargs)
+
+    def generate(self, inputs=None, **kwargs):
+        """As of every model of transformers; of a prompt that goes in by chunks the hint is read beforehand, since no
+        chunk may show all of it."""
+        ids = kwargs.get("input_ids") if inputs is None else inputs
+        settings = kwargs.get("generation_config") or self.generation_config
+        chunks = kwargs.get("prefill_chunk_size", getattr(settings, "prefill_chunk_size", None))
+        if chunks and ids is not None and self.config.scale_hint == "prompt" and kwargs.get("scale_hint") is None:
+            mask, pad = kwargs.get("attention_mask"), kwargs.get("pad_token_id", settings.pad_token_id)
+            real = mask if mask is not None else ids != (-1 if pad is None else pad)
+            hints = read_hints(ids, (real != 0).int().argmax(-1), self.config.scale_rule)
+            kwargs["scale_hint"] = torch.where(hints.active[:, None], hints.scale, 0)
+        return super().generate(inputs, **kwargs)
+
     def freeze_base(self):
         """Only the additions train. Returns the model."""
         self.base.requires_grad_(False)
@@ -159,8 +182,10 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         hints = self._hints(input_ids, like, attention_mask, position_ids, past_key_values, scale_hint)
         if hints is not None:
             attention = self.base.config._attn_implementation
-            if self.config.mode == "bias" and attention not in ("sdpa", relation_heads.NAME):
-                raise ValueError(f"mode='bias' needs attn_implementation='sdpa' of the base, not {attention!r}.")
+            # Heads that drop their own positions do so in an attention of their own.
+            needed = relation_heads.NAME if self.config.own_positions == "drop" else "sdpa"
+            if self.config.mode == "bias" and attention != needed:
+                raise ValueError(f"mode='bias' needs attn_implementation={needed!r} of the base, not {attention!r}.")
             kwargs[KEYWORD] = adapter_pass(self, hints, like, attention_mask, position_ids, past_key_values)
         return self.base(
             input_ids=input_ids,

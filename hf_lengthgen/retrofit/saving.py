@@ -95,7 +95,7 @@ def load_additions(cls: Any, found: Found, base: Any, kwargs: dict[str, Any]) ->
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
-    from .families import check_base
+    from .families import check_base, only_device
 
     config, kwargs = found.config, {k: v for k, v in kwargs.items() if k not in (*_PLACE, *_AUTO_KEYS)}
     if isinstance(kwargs.get("config"), type(config)):  # an Auto class has read it, and keywords into it
@@ -130,7 +130,7 @@ def load_additions(cls: Any, found: Found, base: Any, kwargs: dict[str, Any]) ->
     except (SafetensorError, RuntimeError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise ValueError(f"{found.name} holds no weights that fit its configuration: {reason}") from problem
-    model.additions.to(base.device)
+    model.additions.to(only_device(base))
     if base.generation_config is not None:
         model.generation_config = base.generation_config
     return model.freeze_base().eval()

@@ -16,7 +16,7 @@ from transformers import initialization as init
 
 from .position_base import Capabilities, PositionEmbedding
 from .position_context import PositionContext
-from .position_ids import per_example, training_generator
+from .position_ids import per_example, require_full_input, training_generator
 from .position_parts import build_part, check_part
 from .structure import coupled_ids, run_ids
 
@@ -113,7 +113,7 @@ class StructuredEmbedding(PositionEmbedding):
         """(B|1, T, hidden).
 
         Raises:
-            ValueError: an id is beyond `max_position_embeddings`.
+            ValueError: an id is beyond `max_position_embeddings`; a cached step in training mode.
         """
         ids = ctx.q_ids.clamp(min=0)
         if not torch.compiler.is_compiling() and ids.numel() and int(ids.max()) >= self.rows:
@@ -122,6 +122,7 @@ class StructuredEmbedding(PositionEmbedding):
                 f"with a larger max_position_embeddings."
             )
         if self.training:
+            require_full_input(self.name, None if ctx.memo.get("query_offset") else ids)
             ids = torch.where(ids > 0, ids + self._offsets(ids), 0)
         return self.weight[ids]
 

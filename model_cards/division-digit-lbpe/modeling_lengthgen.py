@@ -56,7 +56,7 @@ class LengthGenPreTrainedModel(PreTrainedModel):
     config_class = LengthGenConfig
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
-    _no_split_modules = ["LengthGenDecoderLayer"]
+    _no_split_modules = ["LengthGenModel"]  # layers read the weights of `positions`, wherever these lie
     _skip_keys_device_placement = ["past_key_values", "context"]
     _supports_sdpa = True
     _supports_flash_attn = False
@@ -94,10 +94,10 @@ class LengthGenPreTrainedModel(PreTrainedModel):
         foreign = [m for m in self.position_modules() if type(m).__module__.rpartition(".")[0] != __package__]
         if foreign:  # the embedding itself, or one that it is built on
             name, module = foreign[0].name, type(foreign[0]).__module__
-            self.config.position_package = module.partition(".")[0]
+            self.config.position_package = module
             warnings.warn(
                 f"the position embedding {name!r} is defined in {module!r}, which does not "
-                f"travel with the model: whoever loads it must import {self.config.position_package!r} first.",
+                f"travel with the model: whoever loads it must import that module first.",
                 stacklevel=2,
             )
         if self._auto_class is not None:
@@ -179,6 +179,7 @@ class LengthGenModel(LengthGenPreTrainedModel):
     """The decoder without its head: token embeddings to last hidden states."""
 
     def __init__(self, config: LengthGenConfig):
+        config.check()  # `from_pretrained` sets keywords on a configuration that was checked before
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList([LengthGenDecoderLayer(config, i) for i in range(config.num_hidden_layers)])
@@ -226,6 +227,9 @@ class LengthGenModel(LengthGenPreTrainedModel):
         past_key_values = cache if past_key_values is None else past_key_values
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give exactly one of input_ids and inputs_embeds.")
+        given = inputs_embeds if input_ids is None else input_ids
+        if not given.is_meta and any(p.is_meta for p in self.positions.parameters()):
+            raise ValueError("the position embedding's weights are offloaded, which is not supported: load it whole.")
         if inputs_embeds is None:
             # Without a cache, or with a filled one, the ids may be what the model itself wrote.
             is_prompt = use_cache is not False and (past_key_values is None or not past_key_values.get_seq_length())

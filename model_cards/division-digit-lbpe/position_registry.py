@@ -230,6 +230,11 @@ def check_position(config) -> None:
         ValueError: unknown name, bad options, a Scale Hint for an embedding that has no use for one, or
             `open_relations` for an embedding without gates or of another shape.
     """
+    if config.position_package is not None and config.position_embedding not in _REGISTRY:
+        raise ValueError(
+            f"the position embedding {config.position_embedding!r} is registered by {config.position_package!r}: "
+            f"import that first."
+        )
     cls = get_position_embedding(config.position_embedding).resolve(config)
     read_options(cls, config)
     if config.scale_hint != "none" and not cls.takes_scale_hint:

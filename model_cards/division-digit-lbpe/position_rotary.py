@@ -117,7 +117,7 @@ class RotaryEmbedding(ScaleShift, PositionEmbedding):
         for some in columns.split(width):
             angles = distance[:, :, some, :, None] * change[:, :, some]
             moved = turn(k, angles) - k
-            out[:, :, some] = (moved @ q[:, :, some, :, None])[..., 0]
+            out[:, :, some] = (moved @ q[:, :, some, :, None])[..., 0].to(out.dtype)  # of autocast it is not
         return (out * self.scaling).to(dtype)
 
 

@@ -255,3 +255,11 @@ def test_the_command_verifies_retrofits_here_and_on_the_hub(sound, kind, hub, tm
     assert isinstance(model, RetrofitForCausalLM) and not model.training
     one_value(folder, kind)
     assert main(["verify", str(folder)]) == 2 and "whose digest was recorded" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_tokenizer_says_so(tmp_path):
+    """`save_pretrained` writes none; transformers would ask for sentencepiece."""
+    for kind in FILES:
+        save(tmp_path / kind, kind, **SMALL)
+        with pytest.raises(ValueError, match="has no tokenizer: save that of its base beside it"):
+            load(tmp_path / kind)

@@ -65,6 +65,16 @@ def test_every_parameter_learns(case, model):
         assert parameter.grad.abs().sum() > 0, name
 
 
+def test_training_under_autocast(case, model):
+    """As a Trainer with bf16=True does it."""
+    ids = case.prompts(length=20)
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(ids, labels=ids).loss
+    loss.backward()
+    assert loss.isfinite() and all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
 def refuses_sdpa(model):
     """Where the capability record says that sdpa cannot be, asking for it is an error."""
     if model.position_modules()[0].capabilities.sdpa:

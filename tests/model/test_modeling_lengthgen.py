@@ -2,6 +2,7 @@
 
 import json
 
+import accelerate
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache, pipeline
@@ -238,3 +239,36 @@ def test_a_model_that_writes_the_unknown_token_is_wrong_but_no_bad_input(options
     assert out[0, 4:].tolist() == [3, 3, 3]
     with pytest.raises(ValueError, match="does not know"):
         model.generate(torch.tensor([[BOS, 3, 16, 10]]), max_new_tokens=3, do_sample=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale_hint": "bogus"}, "scale_hint must be one of none, input, prompt, not 'bogus'"),
+        ({"position_embedding": "none"}, "'none' does not use a Scale Hint"),
+        ({"logit_scale": -1.0}, "logit_scale must be positive"),
+        ({"attention_temperature": "log_length"}, "needs temperature_length >= 2"),
+    ],
+)
+def test_keywords_of_from_pretrained_are_checked_as_the_configuration_is(tmp_path, changes, message):
+    """transformers sets them on a configuration that has been checked."""
+    Case("rope", scale_hint="prompt").model().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        LengthGenForCausalLM.from_pretrained(tmp_path, **changes)
+
+
+@pytest.mark.parametrize("case", [Case("t5"), Case("lbpe", harden=True), Case("fire")], ids=str)
+def test_offloaded_position_weights_are_refused(case):
+    """They are read outside of their module's forward, where no hook brings them back."""
+    model = accelerate.cpu_offload(case.model(), execution_device=torch.device("cpu"))
+    with pytest.raises(ValueError, match="position embedding's weights are offloaded, which is not supported"):
+        model(case.prompts())
+
+
+def test_a_device_map_leaves_the_decoder_whole():
+    """Its layers share the position embeddings."""
+    model = Case("fire").model()
+    sizes = accelerate.utils.compute_module_sizes(model)
+    memory = {0: 2 * sizes[""] // 3, 1: 2 * sizes[""] // 3, "cpu": 10 * sizes[""]}
+    chosen = accelerate.infer_auto_device_map(model, memory, no_split_module_classes=model._no_split_modules)
+    assert not any(name.startswith("model.") for name in chosen)

@@ -132,14 +132,14 @@ def test_saving_an_embedding_built_on_a_third_partys_warns_too(registered, tmp_p
     model = Case("dape", {"base": "test_near"}).model()
     with pytest.warns(UserWarning, match="'test_near' is defined in .* does not\\s+travel"):
         model.save_pretrained(tmp_path)
-    assert LengthGenConfig.from_pretrained(tmp_path).position_package == __name__.partition(".")[0]
+    assert LengthGenConfig.from_pretrained(tmp_path).position_package == __name__
 
 
 def test_saving_a_third_partys_embedding_warns_and_names_the_package(registered, tmp_path):
     model = Case("test_gated").model()
     with pytest.warns(UserWarning, match="does not\\s+travel"):
         model.save_pretrained(tmp_path)
-    assert LengthGenConfig.from_pretrained(tmp_path).position_package == __name__.partition(".")[0]
+    assert LengthGenConfig.from_pretrained(tmp_path).position_package == __name__
 
 
 def test_registration_errors(registered):
@@ -172,3 +172,11 @@ def test_no_embedding_is_special_cased_outside_the_registry():
     for path in Path(hf_lengthgen.__file__).parent.joinpath("model").rglob("*.py"):
         text = path.read_text()
         assert "position_embedding ==" not in text and "position_embedding in (" not in text, path
+
+
+def test_whoever_loads_a_third_partys_embedding_is_told_what_to_import(registered, tmp_path, monkeypatch):
+    with pytest.warns(UserWarning, match="whoever loads it must import that module first"):
+        Case("test_gated").model().save_pretrained(tmp_path)
+    monkeypatch.delitem(position_registry._REGISTRY, "test_gated")
+    with pytest.raises(ValueError, match=f"'test_gated' is registered by '{__name__}': import that first"):
+        LengthGenForCausalLM.from_pretrained(tmp_path)

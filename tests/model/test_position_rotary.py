@@ -69,3 +69,13 @@ def test_bad_options(options, word):
 def test_odd_head_width_is_refused():
     with pytest.raises(ValueError, match="even head_dim"):
         Case("rope").config(head_dim=7)
+
+
+def test_growing_frequencies_under_autocast():
+    scaling = {"rope_type": "dynamic", "factor": 4.0}
+    case = Case("rope", {"scaling": scaling}, settings={"max_position_embeddings": 8})
+    model, ids = case.model(), case.prompts(length=12)
+    exact = model(ids).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        close = model(ids).logits
+    torch.testing.assert_close(close.float(), exact, atol=0.1, rtol=0.1)

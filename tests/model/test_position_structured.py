@@ -163,3 +163,12 @@ def test_bad_options(case, word):
 def test_a_backward_segment_without_its_end_is_an_error():
     with pytest.raises(ValueError, match="segment 1 is counted from its end, but token 11, which closes it"):
         COUPLING.model()(ROW[:, :6])
+
+
+@pytest.mark.parametrize("case", [ABACUS, COUPLING], ids=str)
+def test_no_cached_steps_in_training_mode(case):
+    """Every pass draws an offset: a later step would stand at another one than its prompt."""
+    model, ids = case.model().train(), case.prompts(rows=1)
+    with pytest.raises(ValueError, match="a cached step .* needs model.eval()"):
+        model.generate(ids, max_new_tokens=3, do_sample=False, eos_token_id=None)
+    model.eval().generate(ids, max_new_tokens=3, do_sample=False, eos_token_id=None)

@@ -46,6 +46,7 @@ def test_unknown_families_are_refused_with_the_known_ones():
         ({"layers": [3]}, "from 0 to 2"),
         ({"heads": 3, "width": 16}, "not a multiple"),
         ({"heads": [0]}, "number of added heads"),
+        ({"heads": 0}, "num_attention_heads must be at least 1"),
         ({"mode": "bias", "heads": [4]}, "must name heads from 0 to 3"),
         ({"mode": "bias", "position_embedding": "rope"}, "must be one of lbpe, ipe"),
         ({"position_embedding": "abacus"}, "must be one of lbpe"),

@@ -278,3 +278,44 @@ def test_reads_first_depends_on_the_layers_between_by_their_own_output_alone():
     cache = model(ids[1:, :6], scale_hint=HINT[1:], use_cache=True).past_key_values
     last = model(ids[1:, 6:], past_key_values=cache).logits
     torch.testing.assert_close(last, model(ids[1:], scale_hint=HINT[1:]).logits[:, 6:], atol=1e-5, rtol=0)
+
+
+def test_a_prompt_in_chunks_has_the_hint_of_the_whole(monkeypatch):
+    torch.manual_seed(0)
+    model = disturb(retrofit(tiny(), scale_hint="prompt", scale_rule=[[None, 50]], **options("adapter")), 0.5)
+    whole = torch.tensor([[5, 6, 7, 9, 12, 50, 8, 9], [5, 6, 50, 9, 12, 4, 8, 9]])
+    greedy = GREEDY | {"eos_token_id": None}
+    wanted = model.generate(whole, **greedy)
+    assert not torch.equal(wanted, model.base.generate(whole, **greedy))
+    assert torch.equal(model.generate(whole, prefill_chunk_size=2, **greedy), wanted)
+    padded = torch.cat((torch.zeros(2, 3, dtype=torch.long), whole), -1)
+    mask = (padded != 0).long()
+    assert torch.equal(model.generate(padded, attention_mask=mask, prefill_chunk_size=2, **greedy)[:, 3:], wanted)
+    silent = torch.tensor([[5, 6, 7, 9, 12, 5]])  # shows no hint
+    assert torch.equal(model.generate(silent, prefill_chunk_size=2, **greedy), model.base.generate(silent, **greedy))
+
+
+def test_dropped_positions_are_not_switched_on_again():
+    model = disturb(retrofit(tiny(), mode="bias", layers=[0, 2], own_positions="drop"))
+    ids, mask, _ = batch()
+    model(ids, attention_mask=mask, scale_hint=HINT)
+    model.set_attn_implementation("sdpa")
+    with pytest.raises(ValueError, match="needs attn_implementation='lengthgen_relation_heads' of the base, not 'sdpa'"):
+        model(ids, attention_mask=mask, scale_hint=HINT)
+
+
+def test_reentrant_checkpointing_is_refused():
+    """What one adapter hands on to the next has no gradient there."""
+    model = retrofit(tiny(), **options("adapter"))
+    with pytest.raises(ValueError, match="use_reentrant=False"):
+        model.gradient_checkpointing_enable({"use_reentrant": True})
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+def test_a_base_on_several_devices_is_refused():
+    base = tiny()
+    base.model.layers[1].to("meta")
+    with pytest.raises(ValueError, match="needs? a base that lies on one device, not on cpu and meta"):
+        retrofit(base, **options("adapter"))
+    with pytest.raises(ValueError, match="lies on one device, not on meta"):
+        retrofit(tiny().to("meta"), **options("adapter"))
