@@ -3,12 +3,14 @@
 No `from __future__ import annotations` here: `strict` checks types only where annotations are types.
 """
 
-import difflib
 from dataclasses import fields
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+from .position_base import nearest
+from .scale_hint import check_rule
 
 SCALE_HINT_MODES = ("none", "input", "prompt")
 TEMPERATURES = ("none", "log_length")
@@ -91,9 +93,7 @@ class LengthGenConfig(PreTrainedConfig):
         known = {f.name for f in fields(self)}
         for key in kwargs:
             if key not in known and key not in _INHERITED_KEYWORDS:
-                match = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-                hint = f" Did you mean {match[0]!r}?" if match else ""
-                raise ValueError(f"LengthGenConfig has no key {key!r}.{hint}")
+                raise ValueError(f"LengthGenConfig has no key {key!r}.{nearest(key, known)}")
         if self.head_dim is None:
             self.head_dim = self.hidden_size // max(self.num_attention_heads, 1)
         if self.initializer_range is None:
@@ -138,16 +138,7 @@ class LengthGenConfig(PreTrainedConfig):
         """Mode and rule of the Scale Hint agree."""
         if self.scale_hint not in SCALE_HINT_MODES:
             raise ValueError(f"scale_hint must be one of {', '.join(SCALE_HINT_MODES)}, not {self.scale_hint!r}.")
-        if self.scale_hint == "prompt" and self.scale_rule is None:
-            raise ValueError("scale_hint='prompt' needs scale_rule: one [start_token_id, end_token_id] per hint.")
-        if self.scale_rule is None:
-            return
-        if len(self.scale_rule) != self.num_scale_hints:
-            raise ValueError(f"scale_rule has {len(self.scale_rule)} entries for {self.num_scale_hints} Scale Hints.")
-        for entry in self.scale_rule:
-            good = isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], int)
-            if not good or not (entry[0] is None or isinstance(entry[0], int)):
-                raise ValueError(f"scale_rule entry {entry!r} is not [start_token_id or None, end_token_id].")
+        check_rule(self)
 
     def validate_position_embedding(self):
         """The embedding exists, takes these options, and can use a Scale Hint where one is asked for."""

@@ -3,7 +3,6 @@
 No `from __future__ import annotations` here: `strict` checks types only where annotations are types.
 """
 
-import difflib
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from ..model.configuration_lengthgen import _INHERITED_KEYWORDS, SCALE_HINT_MODES, LengthGenConfig
 from ..model.position_base import nearest
+from ..model.scale_hint import check_rule
 from .families import family_of
 
 MODES = ("adapter", "bias")
@@ -98,7 +98,7 @@ class RetrofitConfig(PreTrainedConfig):
         known = {f.name for f in fields(self)}
         for key in kwargs:
             if key not in known and key not in _INHERITED_KEYWORDS:
-                raise ValueError(f"RetrofitConfig has no key {key!r}.{_close(key, known)}")
+                raise ValueError(f"RetrofitConfig has no key {key!r}.{nearest(key, known)}")
         if isinstance(self.base_config, dict):
             given = dict(self.base_config)
             family_of(given.get("model_type"))
@@ -156,17 +156,7 @@ class RetrofitConfig(PreTrainedConfig):
             from .relation_heads import check_rotary
 
             check_rotary(self.base_config)
-        if self.scale_hint == "prompt" and self.scale_rule is None:
-            raise ValueError("scale_hint='prompt' needs scale_rule: one [start_token_id, end_token_id] per hint.")
-        if self.scale_rule is not None:
-            if len(self.scale_rule) != self.num_scale_hints:
-                raise ValueError(
-                    f"scale_rule has {len(self.scale_rule)} entries for {self.num_scale_hints} Scale Hints."
-                )
-            for entry in self.scale_rule:
-                good = isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], int)
-                if not good or not (entry[0] is None or isinstance(entry[0], int)):
-                    raise ValueError(f"scale_rule entry {entry!r} is not [start_token_id or None, end_token_id].")
+        check_rule(self)
         self.relation_config()
         kind = (self.position_options or {}).get("parametrisation", "linear")
         if self.mode == "bias" and kind != "linear":
@@ -193,8 +183,3 @@ class RetrofitConfig(PreTrainedConfig):
             eos_token_id=None,
             attn_implementation="sdpa",
         )
-
-
-def _close(key: str, known) -> str:
-    match = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    return f" Did you mean {match[0]!r}?" if match else ""

@@ -154,11 +154,10 @@ class LearnedRelationEmbedding(PositionEmbedding):
     Options = LearnedOptions
 
     @classmethod
-    def build(cls, config, layer_idx: int | None = None) -> PositionEmbedding:
+    def resolve(cls, config) -> type[PositionEmbedding]:
         from .position_prf import PRF_CLASSES
 
-        parametrisation = read_options(cls, config).parametrisation
-        return PRF_CLASSES.get(parametrisation, cls)(config, layer_idx)
+        return PRF_CLASSES.get(read_options(cls, config).parametrisation, cls)
 
     def __init__(self, config, layer_idx: int | None = None):
         super().__init__(config, layer_idx)

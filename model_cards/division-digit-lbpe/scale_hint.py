@@ -9,6 +9,22 @@ class ScaleHintError(ValueError):
     """A Scale Hint is missing, malformed, or contradicts the prompt."""
 
 
+def check_rule(config) -> None:
+    """Raise ValueError unless `config.scale_rule` is there where the hint is read off the prompt, and has an entry
+    [start_token_id or None, end_token_id] for each of `config.num_scale_hints`."""
+    rule = config.scale_rule
+    if config.scale_hint == "prompt" and rule is None:
+        raise ValueError("scale_hint='prompt' needs scale_rule: one [start_token_id, end_token_id] per hint.")
+    if rule is None:
+        return
+    if len(rule) != config.num_scale_hints:
+        raise ValueError(f"scale_rule has {len(rule)} entries for {config.num_scale_hints} Scale Hints.")
+    for entry in rule:
+        good = isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[1], int)
+        if not good or not (entry[0] is None or isinstance(entry[0], int)):
+            raise ValueError(f"scale_rule entry {entry!r} is not [start_token_id or None, end_token_id].")
+
+
 def as_hint(scale_hint, batch: int, hints: int, device) -> torch.Tensor:
     """A caller's hint as a LongTensor (batch, hints).
 

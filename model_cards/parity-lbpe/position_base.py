@@ -78,7 +78,7 @@ class PositionEmbedding(nn.Module):
 
     @classmethod
     def build(cls, config, layer_idx: int | None = None) -> PositionEmbedding:
-        """An instance for the configuration."""
+        """An instance of this class."""
         return cls.resolve(config)(config, layer_idx)
 
     @property

@@ -35,3 +35,8 @@ def test_there_are_no_gates_to_round(parametrisation):
     assert model.relations() is None and model.open_gates() is None and not model.sparse
     with pytest.raises(ValueError, match="no gates to round"):
         model.harden()
+
+
+def test_the_class_that_serves_a_parametrisation_is_asked_for_gates():
+    with pytest.raises(ValueError, match="open_relations is given, but the position embedding 'lbpe' has no gates"):
+        Case("lbpe", {"parametrisation": "mlp"}).config(open_relations=[[["i - j = 0"]] * 4] * 2)

@@ -300,7 +300,9 @@ def test_dropped_positions_are_not_switched_on_again():
     ids, mask, _ = batch()
     model(ids, attention_mask=mask, scale_hint=HINT)
     model.set_attn_implementation("sdpa")
-    with pytest.raises(ValueError, match="needs attn_implementation='lengthgen_relation_heads' of the base, not 'sdpa'"):
+    with pytest.raises(
+        ValueError, match="needs attn_implementation='lengthgen_relation_heads' of the base, not 'sdpa'"
+    ):
         model(ids, attention_mask=mask, scale_hint=HINT)
 
 
