@@ -89,13 +89,9 @@ def model_folder(folder: Path) -> Path:
 def check_writable(folder: Path, error: Callable[[str], Exception], name: str = "output_dir") -> None:
     """Makes `folder` if needed and writes a file in it; raises error(one sentence about the folder `name`) if that
     fails."""
-    probe = folder / f"{TEMPORARY}probe-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as problem:
-        raise error(f"{name} {str(folder)!r} cannot be written: {problem.strerror or problem}.") from None
+    problem = _unwritable(folder)
+    if problem:
+        raise error(f"{name} {str(folder)!r} cannot be written: {problem}.")
 
 
 def check_file(option: str, name: str | None) -> None:
@@ -104,16 +100,23 @@ def check_file(option: str, name: str | None) -> None:
     """
     if name is None:
         return
-    path = Path(name)
-    if path.is_dir():
+    if Path(name).is_dir():
         raise ValueError(f"{option} {name!r} is a folder; give the name of a file.")
-    probe = path.with_name(f"{TEMPORARY}probe-{os.getpid()}")
+    problem = _unwritable(Path(name).parent)
+    if problem:
+        raise ValueError(f"{option} {name!r} cannot be written: {problem}.")
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Why no file can be written in a folder, which is made if needed; None where one can."""
+    probe = folder / f"{TEMPORARY}probe-{os.getpid()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as problem:
-        raise ValueError(f"{option} {name!r} cannot be written: {problem.strerror or problem}.") from None
+        return problem.strerror or str(problem)
+    return None
 
 
 def _sync(path: Path) -> None:

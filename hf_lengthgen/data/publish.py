@@ -6,8 +6,6 @@ import inspect
 import json
 import os
 import shlex
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from ..files import new_folder
 from ..tasks import Task
 from ..tasks.task import check_integer, nearest
 from .builder import BLOCK, FEATURES, TaskBuilder, drawn_table, source_digest
@@ -61,25 +60,19 @@ def export(
 
     Raises:
         ValueError: a forbidden value, or a split without prompts of these lengths.
-        FileExistsError: there is something in the folder.
+        FileExistsError: there is something in the folder, or it is the current one.
     """
     check_integer("shard_rows", shard_rows, 1)
     target = Path(folder)
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise FileExistsError(f"{target} is not empty; choose another folder")
+    if target.resolve() == Path.cwd():
+        raise FileExistsError(f"{target} is the current folder, and the folder is made anew; choose another one")
     builders = _builders(task, rows, seed, settings)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with new_folder(target) as temporary:
         (temporary / "data").mkdir()
         summaries = {split: _write(builder, temporary / "data", shard_rows) for split, builder in builders.items()}
         (temporary / "README.md").write_text(render_card(builders, summaries, license), encoding="utf-8")
-        temporary.chmod(0o755)  # mkdtemp leaves it to the owner
-        if target.is_dir():
-            target.rmdir()
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 

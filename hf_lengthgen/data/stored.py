@@ -1,4 +1,4 @@
-"""Training batches from a data set that was built before, each a pure function of (seed, step)."""
+"""Training batches from a data set that was built before."""
 
 import tempfile
 from pathlib import Path
@@ -9,28 +9,26 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..tasks import Samples, Task
-from ..tasks.task import check_integer
-from .encode import encode, text_codes
-from .online import share
-from .tokenizer import character_table, check_characters
+from .batches import Batches
+from .encode import text_codes
 
 ANSWERED = 4  # rows of every scale whose answers are compared with the task's own
 STORED = 4  # the stream of random numbers; 0 is that of fresh rows, 1 to 3 those of the splits
 
 
-class StoredBatches:
-    """Batches of the rows of a data set, drawn with replacement; the interface of `OnlineBatches`.
+class StoredBatches(Batches):
+    """Batches of the rows of a data set, drawn with replacement.
 
-    The rows of a group share one scale, which is drawn as often as it occurs in the data set.
+    The scale of a group is drawn as often as it occurs in the data set.
 
     Args:
         source: folder or Hub name for `datasets.load_dataset`; its split `train` is used. Columns `prompt`, `answer`
             and `scale_hint`, as `load_dataset` and `lengthgen data export` make them.
-        task, tokenizer, batch_size, groups, seed: as for `OnlineBatches`.
+        task, tokenizer, batch_size, groups, seed: as for `Batches`.
 
     Raises:
-        ValueError: the data set cannot be read, lacks a column, or has characters, scales or answers foreign to the
-            task.
+        ValueError: what `Batches` refuses; the data set cannot be read, lacks a column, or has characters, scales or
+            answers foreign to the task.
     """
 
     def __init__(
@@ -42,12 +40,7 @@ class StoredBatches:
         groups: int = 1,
         seed: int = 0,
     ) -> None:
-        check_characters(task.vocabulary, tokenizer)
-        if batch_size % groups:
-            raise ValueError(f"groups must divide batch_size, got batch_size={batch_size}, groups={groups}")
-        self.task, self.batch_size, self.groups, self.seed = task, batch_size, groups, seed
-        self.table = character_table(tokenizer)
-        self.specials = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+        super().__init__(task, tokenizer, batch_size, groups, seed)
         rows = _read(source)
         self.parts = _by_scale(rows, task, source)
         # The column tells n; hints are what the format spends on it.
@@ -57,9 +50,7 @@ class StoredBatches:
         self.shares = sizes / sizes.sum()
 
     def samples(self, step: int) -> Samples:
-        """The rows of the global batch of a step, group after group."""
-        check_integer("step", step, 0)
-        rng = np.random.default_rng([self.seed, self.task.digest, STORED, step])
+        rng = self.generator(STORED, step)
         size = self.batch_size // self.groups
         chosen = [self.parts[k] for k in rng.choice(len(self.parts), size=self.groups, p=self.shares)]
         return Samples.concatenate([part.take(rng.integers(len(part), size=size)) for part in chosen])
@@ -76,13 +67,8 @@ class StoredBatches:
         """The longest row, as a batch."""
         part = max(self.parts, key=lambda part: part.prompts.shape[1] + part.answers.shape[1])
         sizes = np.count_nonzero(part.prompts, axis=1) + np.count_nonzero(part.answers, axis=1)
-        arrays = encode(part.take(np.array([int(sizes.argmax())])), self.table, *self.specials)
+        arrays = self.encoded(part.take(np.array([int(sizes.argmax())])))
         return {key: torch.from_numpy(array) for key, array in arrays.items()}
-
-    def batch(self, step: int, rank: int = 0, world_size: int = 1) -> dict[str, torch.Tensor]:
-        """One process's share of the batch of a step, as `OnlineBatches.batch` gives it."""
-        arrays = encode(self.samples(step), self.table, *self.specials)
-        return share(arrays, self.batch_size, self.groups, rank, world_size)
 
 
 def _read(source: str) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..data.online import shared_rows
+from ..data.batches import shared_rows
 from . import checkpoints
 from .arguments import TrainingConfig
 from .build import assemble_model, keyed_seed, mixed_batches, own_generator

@@ -192,8 +192,11 @@ def test_errors_leave_nothing_behind(arguments, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(FileExistsError, match="is the current folder"):
+        export(".", "copy", rows=10)
     assert export(tmp_path / "empty", "copy", rows=10).joinpath("README.md").is_file()
     with pytest.raises(FileExistsError, match="is not empty"):
         export(tmp_path / "empty", "copy", rows=10)
