@@ -197,6 +197,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "empty")
     with pytest.raises(FileExistsError, match="is the current folder"):
         export(".", "copy", rows=10)
+    monkeypatch.chdir(tmp_path)
     assert export(tmp_path / "empty", "copy", rows=10).joinpath("README.md").is_file()
     with pytest.raises(FileExistsError, match="is not empty"):
         export(tmp_path / "empty", "copy", rows=10)
