@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
+import itertools
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from .files import check_file
 from .leftover import nothing_more
+from .portable import portable
 
 PROGRAM = "lengthgen"
 
@@ -28,11 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; `arguments` are the words after the program's name."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        chosen, rest = _parser().parse_known_args(words)
+        chosen, rest = _parser().parse_known_args(_dotted_last(words))
         if any(word.partition("=")[0] == "--import" for word in rest):
             raise ValueError(f"--import MODULE goes before the command: {PROGRAM} --import MODULE COMMAND.")
         _import(chosen.modules)
-        chosen.run(chosen, rest, shlex.join([PROGRAM, *words]))
+        chosen.run(chosen, rest, portable([PROGRAM, *words]))
         return 0
     except KeyboardInterrupt:
         return _fail("interrupted.", 1)
@@ -46,6 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code is None and isinstance(error, RuntimeError):
             raise  # a bug: its traceback is wanted
         return _fail(str(error), code or 2)
+
+
+def _dotted_last(words: Sequence[str]) -> list[str]:
+    """`--task_options.base 2` and the like behind all else: argparse, which does not know them, would take the value
+    for the argument of a command. The settings of `train`, which has none, keep their order."""
+    if "train" in words:
+        return list(words)
+    plain, dotted, left = [], [], iter(words)
+    for word in left:
+        name, equals, _ = word.partition("=")
+        if name.startswith("--") and "." in name:
+            dotted += [word] if equals else [word, *itertools.islice(left, 1)]
+        else:
+            plain.append(word)
+    return plain + dotted
 
 
 def _fail(message: str, code: int) -> int:

@@ -306,6 +306,15 @@ def test_evaluate_writes_a_result_file(lengthgen, trained, tmp_path):
     assert result.command.startswith("lengthgen evaluate ")
 
 
+def test_options_of_a_task_may_stand_before_the_arguments(lengthgen, trained):
+    """argparse does not know them, and would take their value for the argument."""
+    words = ["--lengths", 2, "--examples", 3]
+    assert lengthgen("evaluate", "--task_options.hard", 0, trained, *words)[0] == 0
+    code, out, _ = lengthgen("tasks", "show", "--task_options.cot", "false", "parity", "--n", 3)
+    assert code == 0 and ":" not in out.split("=")[1].split()[0]
+    assert lengthgen("tasks", "show", "--task_options.cot=false", "parity", "--n", 3)[:2] == (0, out)
+
+
 def test_a_result_says_how_it_was_evaluated(lengthgen, trained, tmp_path):
     """Not how the run evaluated: other examples are another evaluation."""
     words = ["evaluate", trained, "--lengths", 2, 3, "--examples", 3, "--output", tmp_path / "r.json"]

@@ -39,3 +39,15 @@ def test_unknown_names_are_attribute_errors():
 def test_a_name_that_its_module_lacks_is_an_attribute_error(package):
     with pytest.raises(AttributeError, match="lost"):
         _ = package.lost
+
+
+def test_a_part_of_the_package_is_an_attribute(package):
+    assert package.numbers is sys.modules["parcel.numbers"]
+    with pytest.raises(AttributeError, match="no attribute 'letters'"):
+        _ = package.letters
+
+
+def test_a_part_that_cannot_be_imported_says_so(package, tmp_path):
+    (tmp_path / "parcel" / "broken.py").write_text("import not_there_at_all")
+    with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):
+        _ = package.broken

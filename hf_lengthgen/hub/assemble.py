@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import model_folder
+from ..portable import portable_place
 from .digests import code_folder, code_names, releases
 from .verification import AUTO_MAP
 
@@ -68,9 +69,14 @@ def assemble(
     if target.is_file() or (target.exists() and (foreign := _foreign(target))):
         holds = "" if target.is_file() else f" (it has {foreign})"
         raise FileExistsError(f"{target} is not empty; choose another folder{holds}.")
-    found = [path for path in (source / "result.json", source.parent / "result.json") if path.is_file()]
+    # The result of a run is that of its model/, not of its best/.
+    places = [source] if source.name == "best" else [source, source.parent]
+    found = [place / "result.json" for place in places if (place / "result.json").is_file()]
     if not found:
-        raise ValueError(f"{source} has no result.json, nor has the folder above it.")
+        raise ValueError(
+            f"{source} has no result.json: `lengthgen evaluate {source.name} --output {source.name}/result.json …` "
+            f"makes one."
+        )
     result = Result.load(found[0])
     config = _read(source / "config.json")
     if config.get("model_type") != "lengthgen":
@@ -80,11 +86,19 @@ def assemble(
             f"the position embedding {config.get('position_embedding')!r} is defined in the package "
             f"{config['position_package']!r}, whose code does not travel: others could not load the model."
         )
+    for key in ("position_embedding", "scale_hint"):
+        if config.get(key, getattr(result, key)) != getattr(result, key):
+            raise ValueError(
+                f"{found[0]} is of another model: {key} is {getattr(result, key)!r} there and {config[key]!r} in "
+                f"config.json."
+            )
     owner = repo_id.partition("/")[0]
     has_recipe = (source / "training.json").is_file()
     training = _read(source / "training.json") if has_recipe else {}
     if has_recipe and not (isinstance(training.get("config"), dict) and training["config"]):
         raise ValueError(f"{source / 'training.json'} holds no settings of a run ('config').")
+    _leave_places(training.get("config", {}))
+    _leave_places(result.settings)
     card = render_card(
         result,
         model_id=repo_id,
@@ -109,7 +123,7 @@ def assemble(
             text = json.dumps(config | {"auto_map": AUTO_MAP}, indent=2, sort_keys=True)
             (new / "config.json").write_text(text + "\n", encoding="utf-8")
         if has_recipe:
-            shutil.copyfile(source / "training.json", new / "training.json")
+            files.write_json(new / "training.json", training)
             (new / "recipe.yaml").write_text(recipe(training, result), encoding="utf-8")
         result.save(new / "result.json")
         plot_curves([result], new / "curve.svg")
@@ -126,6 +140,13 @@ def recipe(training: dict, result: Any) -> str:
     chosen = {key: value for key, value in training["config"].items() if key not in NOT_IN_A_RECIPE}
     head = f"# How {result.name} was trained: lengthgen train --config recipe.yaml --seed {result.seed}\n"
     return head + yaml.safe_dump(chosen, sort_keys=False)
+
+
+def _leave_places(settings: dict) -> None:
+    """In place: without the places of this machine that a run began from."""
+    for key in ("init_from", "dataset"):
+        if settings.get(key):
+            settings[key] = portable_place(key, settings[key])
 
 
 def check_repo_id(name: str) -> None:

@@ -106,7 +106,8 @@ def render_card(
         version=__version__,
         fairness=[(key.replace("_", " "), cell(value)) for key, value in result.fairness.items()],
         facts=[(key, cell(value)) for key, value in _facts(result)],
-        command=result.command,
+        command="" if evaluates(result.command) else result.command,
+        evaluation=result.command if evaluates(result.command) else "",
     )
 
 
@@ -230,6 +231,11 @@ def _verdict(result: Result, threshold: float) -> str:
         return f"At the shortest tested length it solves less than {share} of the instances."
     longer = f", {reach / result.n_max:.3g} times the longest it was trained on" if reach > result.n_max else ""
     return f"At every tested length up to **{reach}**{longer}, it solves at least {share} of the instances."
+
+
+def evaluates(command: str) -> bool:
+    """Whether a command line evaluates a model that was there, instead of training one."""
+    return "evaluate" in command.split()[:4]  # behind `lengthgen`, and a module to import
 
 
 def score_row(score: LengthResult, result: Result) -> dict[str, Any]:

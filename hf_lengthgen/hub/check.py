@@ -69,9 +69,9 @@ def check(folder: str | Path) -> Checked:
         return Checked([], 0, 0, 0, why)
     score, task = chosen
     # Drawn as `evaluate_lengths` draws them.
-    config = _evaluated(folder)
-    rng = np.random.default_rng([config.eval_seed, *score.n])
-    samples = with_hard(task, config.eval_hard).sample(tuple(score.n), score.examples, rng)
+    seed, hard = _evaluated(folder, result)
+    rng = np.random.default_rng([seed, *score.n])
+    samples = with_hard(task, hard).sample(tuple(score.n), score.examples, rng)
     job |= {"prompts": samples.prompt_strings(), "answers": samples.answer_strings()}
     if result.scale_hint == "input":
         job["hints"] = samples.scales.tolist()
@@ -103,14 +103,18 @@ def _choose(result: Result) -> tuple[tuple[Any, Any] | None, str]:
     return (min(scores, key=lambda score: costs[tuple(score.n)]), task), ""
 
 
-def _evaluated(folder: Path) -> TrainingConfig:
-    """The settings of the evaluation as training.json records them; where it cannot be read, the defaults."""
+def _evaluated(folder: Path, result: Result) -> tuple[int, float | None]:
+    """Seed and share of hard cases of the evaluation, as the result records them; one that does not: as training.json
+    does; where that cannot be read: the defaults."""
     from ..training.saving import read_training
 
+    if {"eval_seed", "eval_hard"} <= result.settings.keys():
+        return result.settings["eval_seed"], result.settings["eval_hard"]
     try:
-        return read_training(folder)[0]
+        config = read_training(folder)[0]
     except (OSError, ValueError):
-        return TrainingConfig()
+        config = TrainingConfig()
+    return config.eval_seed, config.eval_hard
 
 
 def _run(job: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from .demo_logic import ROWS, Model, find_models
 
 TITLE = "Trained on short instances: how far does it go?"
 ABOUT = (
-    "Small transformers trained on short instances only. Type an addition of any length, such as `987654321+123456789` "
-    "(or, for another task or format, a prompt of it). Below the answer, each row is one written token: blue is what "
-    "the model read to write it."
+    "Small transformers trained on short instances only. Type an addition of up to about 1,000 digits, such as "
+    "`987654321+123456789` (or, for another task or format, a prompt of it). Below the answer, each row is one written "
+    "token: blue is what the model read to write it."
 )
 
 

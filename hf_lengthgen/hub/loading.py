@@ -37,14 +37,27 @@ def load(place: str, revision: str | None = None, *, token: str | None = None, *
 
     from .verify_retrofit import VerifiedRetrofit
 
-    if isinstance(verified, VerifiedRetrofit):
-        from ..retrofit import RetrofitForCausalLM as Model
-    else:
-        from ..model.modeling_lengthgen import LengthGenForCausalLM as Model
-
     if not (verified.folder / "tokenizer_config.json").is_file():
         raise ValueError(f"{place} has no tokenizer: save that of its base beside it (tokenizer.save_pretrained).")
-    model = Model.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
+    if isinstance(verified, VerifiedRetrofit):
+        from ..retrofit import RetrofitForCausalLM
+        from ..retrofit.lora import FOLDER
+
+        if (verified.folder / FOLDER).is_dir():
+            raise ValueError(
+                f"{place} has a LoRA beside its additions, which belongs into the base: put it there with "
+                f"hf_lengthgen.retrofit.lora.load_lora(base, FOLDER / {FOLDER!r}), then load the additions with "
+                f"RetrofitForCausalLM.from_pretrained(FOLDER, base=base)."
+            )
+        model = RetrofitForCausalLM.from_pretrained(verified.folder, use_safetensors=True, **options).eval()
+    else:
+        from ..model.modeling_lengthgen import LengthGenForCausalLM
+        from ..training.saving import complete_model
+
+        try:
+            model = complete_model(LengthGenForCausalLM, verified.folder, **options)
+        except ValueError as problem:
+            raise ValueError(f"The model of {place} cannot be loaded: {problem}") from None
     return model, AutoTokenizer.from_pretrained(verified.folder, trust_remote_code=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -12,11 +13,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from .assemble import assemble, check_repo_id
+from .assemble import EVAL_RESULTS, assemble, check_repo_id
 from .check import Checked, check
 from .errors import LOGIN, HubError, TransientHubError, hub_errors
 from .verification import remote_files
 
+PARQUET = re.compile(r"data/[a-z]+-\d{5}-of-\d{5}\.parquet")  # of an exported data set
+BESIDE = re.compile(r"\.gitattributes|README\.md|LICENSE(\.\w+)?")  # what a repository of no model yet may hold
 TRIES = 3
 PAUSE = 2.0  # seconds before the second try, then twice as long
 SILENCE = 60.0  # seconds without a byte from the Hub after which a request counts as failed
@@ -85,11 +88,11 @@ def push(
     if to_folder is None:
         check_token(token)  # before minutes of checking
     with tempfile.TemporaryDirectory() as place:
-        target = Path(place) / "model" if to_folder is None else Path(to_folder)
-        folder = assemble(source, target, repo_id, license=license, dataset_id=dataset_id, comparison=comparison)
+        options: dict[str, Any] = {"license": license, "dataset_id": dataset_id, "comparison": list(comparison)}
+        folder = assemble(source, Path(place) / "model", repo_id, **options)
         checked = check(folder) if checks else None
-        if to_folder is not None:
-            return folder
+        if to_folder is not None:  # only what has passed takes the place of an earlier one
+            return assemble(source, to_folder, repo_id, **options)
         pushed = upload(
             folder, repo_id, private=private, revision=revision, token=token, message=message or "Model and results"
         )
@@ -113,6 +116,10 @@ def push_dataset(
     folder = Path(source)
     if not (folder / "README.md").is_file() or not any(folder.glob("data/*.parquet")):
         raise ValueError(f"{folder} is no exported data set: it lacks README.md or data/*.parquet.")
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (name in ("README.md", "data") or PARQUET.fullmatch(name)):
+            raise ValueError(f"{folder} is no exported data set: {name} is none of its files, and would go public.")
     options = {"private": private, "revision": revision, "token": token}
     return upload(folder, repo_id, repo_type="dataset", message=message or "Data set", **options)
 
@@ -183,6 +190,12 @@ def _commit(api: Any, repo_id: str, repo_type: str, branch: str, local: dict[str
     old = [path for path in there if path not in local and _stale(path, repo_type)]
     if not old and all(path in there and there[path].matches(file) for path, file in local.items()):
         return head
+    foreign = sorted(path for path in there if not BESIDE.fullmatch(path))
+    if repo_type == "model" and foreign and EVAL_RESULTS not in there:
+        raise HubError(
+            f"Nothing was published: {repo_id} holds something that was not published by this package ({foreign[0]}), "
+            f"and would be overwritten. Choose another name."
+        )
     operations: list[Any] = [CommitOperationDelete(path) for path in old]
     operations += [CommitOperationAdd(path, str(file)) for path, file in local.items()]
     # Not upload_folder: with hf_xet it makes several commits of many files.

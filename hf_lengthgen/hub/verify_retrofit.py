@@ -151,6 +151,8 @@ def _lora_problems(data: dict, names: list[str]) -> list[str]:
         problems.append(f"is of an adapter of type {data.get('peft_type')!r}, not 'LORA'")
     if data.get("auto_mapping"):
         problems.append("names code to run (auto_mapping)")
+    if data.get("megatron_config") or data.get("megatron_core") not in (None, "megatron.core"):
+        problems.append("names a module that peft would import (megatron_core)")
     return problems
 
 

@@ -11,12 +11,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..portable import portable
 from .base import load_base
 from .settings import RetrofitTraining, read_settings
 from .train import build, train
 
-# Where things lie on this machine: no business of a result.
-PLACES = ("base_model", "start_from", "model", "output_dir", "result", "config")
 SILENT_KEYS = ("base_model", "base_name", "gguf_file", "start_from", "output_dir", "result", "note")
 
 
@@ -74,21 +73,6 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
     if file is not None:
         write_json(file, result)
     return result
-
-
-def portable(words: list[str]) -> str:
-    """A command line as others can give it: an absolute path of this machine becomes its setting in capitals, or
-    where it lies below the current folder the path from there."""
-    plain, key = [], ""
-    for word in words:
-        name, equals, value = word.partition("=") if word.startswith("--") else (key, "", word)
-        if name.lstrip("-") in PLACES and Path(value).is_absolute():
-            below = Path(value).is_relative_to(Path.cwd())
-            value = str(Path(value).relative_to(Path.cwd())) if below else name.lstrip("-").upper()
-            word = f"{name}={value}" if equals else value
-        plain.append(word)
-        key = name if word.startswith("--") and not equals else ""
-    return shlex.join(plain)
 
 
 def _save(model: Any, base: Any, tokenizer: Any, settings: RetrofitTraining, folder: Path) -> None:

@@ -75,6 +75,19 @@ def read_training(folder: Path) -> tuple[TrainingConfig, History]:
         raise ValueError(f"{path} cannot be read ({type(problem).__name__}: {problem}).") from None
 
 
+def complete_model(kind: Any, folder: Path, **options: Any) -> Any:
+    """`kind.from_pretrained`, in evaluation mode. ValueError where weights are missing, which transformers would draw
+    anew, of another shape, or not the model's."""
+    try:
+        model, told = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **options)
+    except RuntimeError as problem:  # shapes; its own message refers to a report in a log
+        raise ValueError("its weights are not those of its configuration: some have another shape.") from problem
+    for what in ("missing", "unexpected"):
+        if names := sorted(map(str, told[f"{what}_keys"])):
+            raise ValueError(f"its weights are not those of its configuration: {what} are {', '.join(names[:3])}.")
+    return model.eval()
+
+
 def load_weights(folder: Path) -> tuple[Any, Any]:
     """Model (evaluation mode, on the GPU if there is one) and tokenizer.
 
@@ -94,7 +107,7 @@ def load_weights(folder: Path) -> tuple[Any, Any]:
         raise ValueError(f"{folder} holds a model of type {kind!r}, not {LengthGenConfig.model_type!r}.")
     try:
         with _no_bars():
-            model = LengthGenForCausalLM.from_pretrained(folder, use_safetensors=True).eval()
+            model = complete_model(LengthGenForCausalLM, folder)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as problem:  # a damaged tokenizer.json raises a bare Exception
         reason = str(problem).strip().partition("\n")[0]

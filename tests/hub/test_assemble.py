@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -133,7 +134,7 @@ def test_what_cannot_travel(change, message, copy, tmp_path):
     ("name", "message"),
     [
         ("config.json", "holds no model"),
-        ("result.json", "copy has no result.json, nor has the folder above it"),
+        ("result.json", "copy has no result.json: `lengthgen evaluate copy"),
         ("model.safetensors", "has no weights"),
     ],
 )
@@ -150,7 +151,7 @@ def test_from_within_the_folder(copy, tmp_path, monkeypatch):
     monkeypatch.chdir(copy)
     assert (assemble(".", tmp_path / "out", "me/adder") / "result.json").is_file()
     (tmp_path / "result.json").unlink()
-    with pytest.raises(ValueError, match="copy has no result.json, nor has the folder above it"):
+    with pytest.raises(ValueError, match="copy has no result.json: `lengthgen evaluate copy"):
         assemble(".", tmp_path / "out", "me/adder")
 
 
@@ -169,3 +170,33 @@ def test_a_name_has_an_owner(name, model, tmp_path):
     with pytest.raises(ValueError, match=f"named OWNER/NAME, got '{name}'"):
         assemble(model, tmp_path / "out", "me/adder", dataset_id=name)
     assert not (tmp_path / "out").exists()
+
+
+def test_best_is_not_published_with_the_result_of_the_last(copy, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copytree(copy, run / "best")
+    (run / "best" / "result.json").rename(run / "result.json")
+    with pytest.raises(ValueError, match="best has no result.json: `lengthgen evaluate best --output best/result.json"):
+        assemble(run / "best", tmp_path / "out", "me/adder")
+
+
+def test_a_result_of_another_model(copy, tmp_path):
+    result = Result.load(copy / "result.json")
+    dataclasses.replace(result, position_embedding="alibi").save(copy / "result.json")
+    with pytest.raises(ValueError, match="is of another model: position_embedding is 'alibi' there and 'lbpe' in"):
+        assemble(copy, tmp_path / "out", "me/adder")
+
+
+def test_places_of_this_machine_stay_here(copy, tmp_path):
+    training = json.loads((copy / "training.json").read_text())
+    training["config"]["init_from"] = "/home/alice/secret/model"
+    (copy / "training.json").write_text(json.dumps(training))
+    result = Result.load(copy / "result.json")
+    dataclasses.replace(result, settings=result.settings | {"init_from": "/home/alice/secret/model"}).save(
+        copy / "result.json"
+    )
+    folder = assemble(copy, tmp_path / "out", "me/adder")
+    told = {path.name: path.read_text() for path in folder.iterdir() if path.suffix in (".json", ".yaml", ".md")}
+    assert not [name for name, text in told.items() if "alice" in text]
+    assert "init_from: INIT_FROM" in told["recipe.yaml"]

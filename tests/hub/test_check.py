@@ -1,6 +1,7 @@
 """The check in a clean process. `test_publish.py` has one that passes."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -86,15 +87,21 @@ def test_the_examples_are_those_of_the_evaluation(assembled, monkeypatch):
 def test_the_share_of_hard_cases_is_the_one_of_the_evaluation(assembled, monkeypatch):
     jobs = []
     monkeypatch.setattr(module, "_run", lambda job: jobs.append(job) or {"right": [True] * len(job["prompts"])})
-    config = dataclasses.replace(module._evaluated(assembled), eval_hard=0.0)
-    monkeypatch.setattr(module, "_evaluated", lambda folder: config)
+    result = Result.load(assembled / "result.json")
+    settings = result.settings | {"eval_seed": 7, "eval_hard": 0.0}  # which training.json need not know of
+    dataclasses.replace(result, settings=settings).save(assembled / "result.json")
     check(assembled)
-    plain = get_task("addition", hard=0.0).sample((24,), 64, np.random.default_rng([1234, 24]))
+    plain = get_task("addition", hard=0.0).sample((24,), 64, np.random.default_rng([7, 24]))
     assert jobs[0]["prompts"] == plain.prompt_strings()
 
 
-def test_without_a_record_the_evaluation_had_the_default_settings(tmp_path):
-    assert module._evaluated(tmp_path).eval_seed == 1234 and module._evaluated(tmp_path).eval_hard == 0.25
+def test_without_a_record_the_evaluation_had_the_settings_of_training(tmp_path, assembled):
+    result = dataclasses.replace(Result.load(assembled / "result.json"), settings={})
+    assert module._evaluated(tmp_path, result) == (1234, 0.25)
+    training = json.loads((assembled / "training.json").read_text())
+    training["config"] |= {"eval_seed": 5, "eval_hard": None}
+    (tmp_path / "training.json").write_text(json.dumps(training))
+    assert module._evaluated(tmp_path, result) == (5, None)
 
 
 def test_the_longest_affordable_length_is_chosen():

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,9 @@ def test_the_page_answers(model):
     told, _, nothing = functions["solve"](label.value, "<b>hello")
     assert "lacks &#x27;+&#x27;" in told and "&lt;b&gt;hello" in told and nothing is None
     assert functions["draw"](label.value, nothing, "all layers", 0) == ""
+
+
+def test_the_space_installs_what_the_package_is_made_for():
+    project = tomllib.loads((SPACE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = [line for line in (SPACE / "requirements.txt").read_text().splitlines() if not line.startswith("-")]
+    assert wanted and set(wanted) <= set(project)

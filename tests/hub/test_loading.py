@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from hf_lengthgen.cli import main
 from hf_lengthgen.hub.errors import HubError
 from hf_lengthgen.hub.folder_files import VerifyError
-from hf_lengthgen.hub.loading import find_folder, load_folder
+from hf_lengthgen.hub.loading import find_folder, load, load_folder
 
 
 @pytest.fixture
@@ -112,3 +112,26 @@ def test_a_place_here_or_on_the_hub(hub, model, assembled, tmp_path, capsys):
     assert not [line for line in hub.requests[before:] if "/resolve/" in line], "seen before it was fetched"
     with pytest.raises(HubError, match="There is no folder 'nowhere'"):
         find_folder("nowhere")
+
+
+def drop(tensors):
+    del tensors["lm_head.weight"]
+
+
+def add(tensors):
+    tensors["model.extra"] = torch.zeros(2)
+
+
+def reshape(tensors):
+    tensors["lm_head.weight"] = tensors["lm_head.weight"][:-1].contiguous()
+
+
+@pytest.mark.parametrize(("change", "told"), [(drop, "missing"), (add, "unexpected"), (reshape, "another shape")])
+def test_weights_that_are_not_the_models(change, told, copy):
+    """transformers would draw the missing ones anew, and go on."""
+    tensors = load_file(copy / "model.safetensors")
+    change(tensors)
+    save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+    for read in (load_folder, load):
+        with pytest.raises(ValueError, match=f"cannot be loaded.*{told}"):
+            read(copy)

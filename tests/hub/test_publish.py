@@ -16,6 +16,7 @@ from hf_lengthgen.data.publish import export
 from hf_lengthgen.evaluation.lengths import evaluate_lengths
 from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.hub import clean_process, publish
+from hf_lengthgen.hub.check import CheckError
 from hf_lengthgen.hub.errors import HubError
 from hf_lengthgen.hub.loading import load
 from hf_lengthgen.hub.publish import push, push_dataset, upload
@@ -82,7 +83,8 @@ def test_a_data_set_pushed_and_read(hub, tmp_path):
 
 
 def test_a_second_push_replaces_and_a_third_does_nothing(hub, assembled):
-    hub.put("me/adder", {"README.md": b"old", "old_code.py": b"old", "notes/mine.txt": b"mine", "w.safetensors": b"x"})
+    old = {"README.md": b"old", "old_code.py": b"old", "notes/mine.txt": b"mine", "w.safetensors": b"x"}
+    hub.put("me/adder", old | {".eval_results/lengthgen.yaml": b"old"})
     pushed = upload(assembled, "me/adder")
     assert on_hub(hub) == on_disk(assembled) | {"notes/mine.txt": b"mine"}
     commits = len(hub.repos["model", "me/adder"].history)
@@ -257,3 +259,47 @@ def test_a_name_without_an_owner(hub, model, tmp_path):
 def test_no_data_set(hub, tmp_path):
     with pytest.raises(ValueError, match="is no exported data set"):
         push_dataset(tmp_path, "me/copies")
+
+
+def test_somebody_elses_model_is_not_overwritten(hub, assembled):
+    """A name that is spelled wrong, say: nothing there was written by this package."""
+    theirs = {"README.md": b"x", "config.json": b"{}", "model-00001-of-00002.safetensors": b"x"}
+    hub.put("me/big", theirs)
+    with pytest.raises(HubError, match="me/big holds something that was not published by this package .config.json."):
+        upload(assembled, "me/big")
+    assert on_hub(hub, "me/big") == theirs
+    hub.put("me/begun", {".gitattributes": b"", "README.md": b"to come", "LICENSE": b""})
+    upload(assembled, "me/begun")
+
+
+@pytest.mark.parametrize("name", [".env", "runs/private.txt", "data/train.parquet.bak"])
+def test_a_data_set_goes_alone(name, hub, tmp_path):
+    """Any folder with a README and data/*.parquet looks like one: the root of a project, say."""
+    folder = export(tmp_path / "out", "copy", rows=20, n_max=6)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("secret")
+    with pytest.raises(ValueError, match="is no exported data set: .* is none of its files"):
+        push_dataset(folder, "me/copies")
+    assert hub.requests == []
+
+
+def test_a_link_in_a_data_set_is_not_followed(hub, tmp_path):
+    folder = export(tmp_path / "out", "copy", rows={"train": 20}, n_max=6)
+    (tmp_path / "secret").write_text("mine")
+    (folder / "data" / "test-00000-of-00001.parquet").symlink_to(tmp_path / "secret")
+    with pytest.raises(ValueError, match="test-00000-of-00001.parquet is none of its files"):
+        push_dataset(folder, "me/copies")
+    assert hub.requests == []
+
+
+def test_what_does_not_pass_the_check_does_not_replace_an_earlier_folder(hub, model, tmp_path, monkeypatch):
+    push(model, "me/adder", to_folder=tmp_path / "dry", checks=False)
+    before = on_disk(tmp_path / "dry")
+
+    def refuse(folder):
+        raise CheckError("no")
+
+    monkeypatch.setattr("hf_lengthgen.hub.publish.check", refuse)
+    with pytest.raises(CheckError):
+        push(model, "me/other", to_folder=tmp_path / "dry")
+    assert on_disk(tmp_path / "dry") == before

@@ -155,6 +155,12 @@ TAMPERED = {
     "code": (write("modeling_retrofit.py", b"import os\n"), "modeling_retrofit.py is unexpected code"),
     "code of the package": (write("relation.py", b""), "relation.py is unexpected code"),
     "code beside a LoRA": (write("lora/x.py", b""), "lora/x.py is unexpected code"),
+    "a module for peft": (
+        write(
+            "lora/adapter_config.json", b'{"peft_type": "LORA", "megatron_config": {"x": 1}, "megatron_core": "evil"}'
+        ),
+        "names a module that peft would import",
+    ),
     "another adapter": (write("lora/adapter_config.json", b'{"peft_type": "IA3"}'), "type 'IA3', not 'LORA'"),
     "code of a LoRA": (
         write("lora/adapter_config.json", b'{"peft_type": "LORA", "auto_mapping": {"parent_library": "evil"}}'),
@@ -263,3 +269,11 @@ def test_a_folder_without_a_tokenizer_says_so(tmp_path):
         save(tmp_path / kind, kind, **SMALL)
         with pytest.raises(ValueError, match="has no tokenizer: save that of its base beside it"):
             load(tmp_path / kind)
+
+
+def test_a_lora_is_not_left_out_in_silence(sound, tmp_path):
+    folder = shutil.copytree(sound / "part", tmp_path / "m")
+    (folder / "lora").mkdir()
+    (folder / "lora" / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+    with pytest.raises(ValueError, match="has a LoRA beside its additions, which belongs into the base"):
+        load(folder)

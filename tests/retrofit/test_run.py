@@ -6,7 +6,6 @@ import pytest
 
 from hf_lengthgen.cli import main
 from hf_lengthgen.retrofit import RetrofitForCausalLM, run
-from hf_lengthgen.retrofit.run import portable
 
 from .test_text import byte_pairs
 from .tiny import SMALL, tiny
@@ -96,13 +95,3 @@ def test_one_length_to_evaluate_needs_no_brackets(tmp_path):
     saved_base(tmp_path / "base")
     assert main([*quick(tmp_path), "--evaluate", "3", "--result", str(tmp_path / "r.json")]) == 0
     assert set(json.loads((tmp_path / "r.json").read_text())["exact_match"]) == {"3"}
-
-
-def test_commands_are_written_as_others_can_give_them(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    words = ["lengthgen", "train", "--base_model", "/far/away/model", f"--config={tmp_path}/recipes/a.yaml", "--steps"]
-    words += ["3", "--result", "results/r.json", "--output_dir=/far/out", "--note", "/far is a word here"]
-    assert portable(words) == (
-        "lengthgen train --base_model BASE_MODEL --config=recipes/a.yaml --steps 3 --result results/r.json "
-        "--output_dir=OUTPUT_DIR --note '/far is a word here'"
-    )
