@@ -60,6 +60,31 @@ class Automaton(StateTask):
         return string.digits[: self.config.states]
 
     @cached_property
+    def memory(self) -> int | None:
+        """How many of the last letters decide the state, whatever came before them; None: no number of them does."""
+        table, pairs = self.transitions, {(s, t) for s in range(self.config.states) for t in range(s)}
+        for length in range(len(pairs) + 1):
+            if not pairs:  # every word of this length has led all states into one
+                return length
+            step = {tuple(sorted(table[[s, t], letter].tolist(), reverse=True)) for s, t in pairs for letter in
+                    range(self.config.letters)}  # fmt: skip
+            pairs = {(s, t) for s, t in step if s != t}
+        return None
+
+    @property
+    def ideal_relations(self) -> tuple[str, ...]:
+        if self.config.cot or self.memory is None:
+            return super().ideal_relations
+        return tuple(f"i - j = {back}" for back in range(1, self.memory + 1))
+
+    @property
+    def src_verdict(self) -> str:
+        if self.config.cot or self.memory is None:
+            return super().src_verdict
+        letters = "letter decides" if self.memory == 1 else f"{self.memory} letters decide"
+        return f"constant: of this automaton the last {letters} the state."
+
+    @cached_property
     def transitions(self) -> np.ndarray:
         config, rng = self.config, np.random.default_rng(self.config.seed)
         while True:

@@ -71,6 +71,8 @@ class BinaryTask(FormattedTask):
             b = "0"
         elif not a or not b or self.sign in b:
             raise ValueError(f"{text[:40]!r} is not two binary numbers with {self.sign!r} between them")
+        elif "1" not in a or "1" not in b:
+            raise ValueError(f"neither number is 0, but {text[:40]!r} has one that is")
         result = self.result(to_integer(a, 2), to_integer(b, 2))
         return {"result": strip_zeros(to_digits(result, 2, max(1, result.bit_length())))}
 

@@ -67,6 +67,8 @@ class DivisionDigit(NumberTask):
 
     @property
     def src_verdict(self) -> str:
+        if self.config.order == "reversed" and self.config.base == 2:
+            return "unknown: a divisor of one bit leaves no remainder; no relations have been written down."
         if self.config.order == "reversed":
             return "growing: the last digit of a quotient, written first, depends on all digits of the dividend."
         if not self.ideal_relations:

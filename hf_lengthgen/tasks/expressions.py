@@ -103,7 +103,7 @@ def evaluate(expression: str, operators: str) -> int:
     """The value of one expression with brackets, a Python integer: the oracle.
 
     Raises:
-        ValueError: it is not made of d, -d, (left op right) and (operand) with these operators.
+        ValueError: it is not made of d, -d, (left op right), (d) and (-d) with these operators.
     """
     stack: list[str | int] = []
     for character in expression:
@@ -115,10 +115,16 @@ def evaluate(expression: str, operators: str) -> int:
             inner.insert(0, stack.pop())
         if not stack or len(inner) > 5:
             raise _malformed(expression)
-        stack[-1] = _reduce(inner, expression, operators)
+        if len(inner) == 1 and isinstance(inner[0], _Bracket):
+            raise _malformed(expression)
+        stack[-1] = _Bracket(_reduce(inner, expression, operators))
     if len(stack) > 2:  # an operation without brackets
         raise _malformed(expression)
     return _reduce(stack, expression, operators)
+
+
+class _Bracket(int):
+    """The value of a bracket: unlike a digit it takes neither a minus sign nor brackets of its own."""
 
 
 def _malformed(expression: str) -> ValueError:
@@ -129,7 +135,11 @@ def _reduce(items: list[str | int], expression: str, operators: str) -> int:
     operands: list[int] = []
     sign, how = 1, None
     for item in items:
-        if isinstance(item, int) and len(operands) == (how is not None):
+        if (
+            isinstance(item, int)
+            and len(operands) == (how is not None)
+            and not (sign < 0 and isinstance(item, _Bracket))
+        ):
             operands.append(sign * item)
             sign = 1
         elif item == "-" and len(operands) == (how is not None) and sign == 1:

@@ -112,4 +112,8 @@ class Lego(Task):
                 path.append(other)
             for known, unknown in zip(path[::-1], path[-2::-1], strict=False):
                 value[unknown] = source[unknown][0] * value[known]
+        if self.config.order == "chain":
+            before = [_ROOT * width, *source]
+            if any(other != last for last, (_, other) in zip(before, source.values(), strict=False)):
+                raise ValueError("order='chain' has every variable defined by the one before it, the first by the root")
         return "".join("+" if value[name] == 1 else "-" for name in source)

@@ -73,7 +73,7 @@ class LongDivision(NumberTask):
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         base, count, (n, m) = self.config.base, len(hard), scale
         a, b = draw_number(n, base, hard, rng), self.lead(draw_divisor(m, base, hard, rng), rng)
-        if n > m:  # some divisions without remainder
+        if n > m:  # some divisions without remainder; padding="none" replaces leading zeros, which undoes most of them
             exact = np.flatnonzero(hard & (rng.random(count) < 0.25))
             a[exact] = multiply(draw_number(n - m, base, hard[exact], rng), b[exact], base)
         a, start = self.lead(a, rng), self.draw_start(count, rng)

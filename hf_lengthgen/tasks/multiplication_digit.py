@@ -32,6 +32,8 @@ class MultiplicationDigit(NumberTask):
 
     @property
     def src_verdict(self) -> str:
+        if self.config.order == "plain" and self.config.base == 2:
+            return "unknown: a factor of one bit starts no carry; no relations have been written down."
         if self.config.order == "plain":
             return "growing: the first digit written depends on a carry that any of the n digits may start."
         if not self.bare:

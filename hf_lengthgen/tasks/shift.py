@@ -27,7 +27,8 @@ class Shift(StringTask):
     """rotate a string of n symbols k places to the left: "abcd=" -> "bcda" (k = 1).
 
     Two relations read the symbol before and after the string's end; where the second finds a symbol, that one
-    counts. The third finds "=" when the answer is complete. They hold for n >= k.
+    counts. The third finds "=" when the answer is complete. In strings shorter than k those that follow find the
+    symbol: i - j = m·n - k for every m up to k.
     """
 
     name = "shift"
@@ -36,7 +37,9 @@ class Shift(StringTask):
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:
-        return (f"i - j = n - {self.config.k}", f"i - j = 2n - {self.config.k}", "i - j = n")
+        k = self.config.k
+        short = (f"i - j = {m}n - {k}" for m in range(3, k + 1))
+        return f"i - j = n - {k}", f"i - j = 2n - {k}", "i - j = n", *short
 
     def rewrite(self, symbols: np.ndarray) -> np.ndarray:
         return np.roll(symbols, -self.config.k, axis=1)

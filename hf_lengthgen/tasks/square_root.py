@@ -25,7 +25,7 @@ class SquareRoot(NumberTask):
 
     The root has half as many digits, rounded up. The definition of 2207.02098, with base=2 and padding="equal"; there
     the number 0 never occurs, here it may, and half of the hard rows are perfect
-    squares or one less.
+    squares or one less (with padding="none" a leading zero is then replaced, which undoes most of these).
     """
 
     name = "square_root"

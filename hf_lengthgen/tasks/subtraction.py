@@ -76,6 +76,8 @@ def draw_terms(n: int, base: int, hard: np.ndarray, rng: np.random.Generator) ->
     1. one borrow through the whole number (100..0 - 1);
     2. a second number with leading zeros;
     3. two equal numbers.
+
+    With padding="none" a leading zero is replaced afterwards, which ends most of these borrows.
     """
     count = len(hard)
     a, b = (rng.integers(0, base, size=(count, n), dtype=np.uint8) for _ in range(2))

@@ -126,9 +126,10 @@ def agreement(
 
 
 def _cell_key(cell) -> tuple[str, ...]:
-    """Task with all its options, embedding and whether it has the hint: of a prediction or a result."""
-    options = get_task(cell.task, **cell.task_options).options
-    return cell.task, json.dumps(options, sort_keys=True), cell.position_embedding, str(cell.scale_hint != "none")
+    """Task with all its options, embedding, whether it has the hint, and the longest training length: of a prediction
+    or a result."""
+    options = json.dumps(get_task(cell.task, **cell.task_options).options, sort_keys=True)
+    return cell.task, options, cell.position_embedding, str(cell.scale_hint != "none"), str(cell.n_max)
 
 
 def _bounds(curve: Curve, threshold: float) -> tuple[int, float]:

@@ -83,7 +83,7 @@ def discover(
     searched = source.more(0)
     if not (searched.asked.any() and source.held_out.asked.any()):
         raise ValueError("no token of the rows is to be predicted.")
-    check_consistent(Rows.concatenate([searched, source.held_out]))
+    check_consistent(Rows.concatenate([searched, source.fresh, source.held_out]))
     for name, relations in choices:
         found = _discover(source, searched, name, relations, limit, seed)
         if found.verdict == CONSTANT:
@@ -271,7 +271,7 @@ def _verdict(seen: _Judged, sets, all_tried: bool, base: dict, names: tuple[str,
         verdict = CONSTANT
         reason = f"{seen.coverage:.1%} of the tuples read up to n = {longest} occur up to n = {n_max}"
     elif seen.contradictions:
-        reason = f"the sets that work up to n = {n_max} are contradicted by longer rows"
+        reason = f"the smallest sets that work up to n = {n_max} are contradicted by longer rows; raise n_max"
     elif seen.fresh_coverage >= COVERAGE:
         # A table may still be filling at n_max and be complete later: this is no proof that it grows for good.
         reason = f"longer rows read tuples that do not occur up to n = {n_max} ({seen.coverage:.1%} do); raise n_max"

@@ -85,7 +85,7 @@ class Pola:
         pairs = np.zeros((len(self.features), level.length), dtype=self.kind)
         for j in range(i + 1):
             for z in self.prf.features(i, j, level.n):
-                pairs[self.index[z], j] += 1
+                pairs[self.index[z], j] += self.prf.weight(i, j, level.n)
         return np.kron(pairs, np.eye(self.d, dtype=int).astype(self.kind))
 
     def _wanted(self, i: int, level: Level) -> np.ndarray:
@@ -196,8 +196,10 @@ class Pola:
         scales <= n0. For each output, bool (outputs,).
 
         Raises:
-            ValueError: the PRF is overlapping.
+            ValueError: the PRF is overlapping, or has weights.
         """
+        if self.prf.weights is not None:
+            raise ValueError(f"the corollary speaks of free values; {self.prf.name} has weights.")
         if self.prf.overlapping:
             raise ValueError(f"the corollary speaks of classes; the relations of {self.prf.name} overlap.")
         seen = self.seen(n0)
@@ -263,14 +265,14 @@ def attention(problem: Pola):
             self._incidence: dict[tuple[int, int], torch.Tensor] = {}
 
         def incidence(self, length: int, n: int) -> torch.Tensor:
-            """(length, Z, length) how often relation value z stands between i and j (0 or 1)."""
+            """(length, Z, length) the weight of relation value z between i and j, 0 where it does not stand there."""
             if (length, n) not in self._incidence:
                 table = torch.zeros(length, len(problem.features), length, dtype=torch.float64)
                 for i in range(length):
                     for j in range(i + 1):
                         for z in problem.prf.features(i, j, n):
                             if z in problem.index:  # rows that are not supervised may have values of their own
-                                table[i, problem.index[z], j] += 1
+                                table[i, problem.index[z], j] += problem.prf.weight(i, j, n)
                 self._incidence[length, n] = table
             return self._incidence[length, n]
 

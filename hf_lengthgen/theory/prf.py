@@ -45,6 +45,10 @@ class Prf:
         value = self.function(i, j, n)
         return value if self.overlapping else (value,)
 
+    def weight(self, i: int, j: int, n: Scale) -> float:
+        """What a pair counts with in each of its values: 1 but for an embedding of fixed weights."""
+        return 1 if self.weights is None else self.weights(i, j, n)
+
 
 def nope() -> Prf:
     """No position embedding: one value for all pairs j <= i."""

@@ -44,6 +44,8 @@ def dataset_rows(dataset, answer_after: str | None = None, delimiters: str = "")
         raise ValueError("the rows of the data set have different numbers of scales n.")
     if delimiters and len(delimiters) != len(scales[0]):
         raise ValueError(f"{len(scales[0])} scales need as many delimiters, got {delimiters!r}.")
+    if len(set(delimiters)) < len(delimiters):
+        raise ValueError(f"every hint needs a delimiter of its own, got {delimiters!r}.")
     alphabet = sorted({character for text in texts for character in text})
     code = {character: EOS + 1 + k for k, character in enumerate(alphabet)}
     tokens = np.zeros((len(texts), max(map(len, texts)) + 2), dtype=np.int32)
@@ -60,6 +62,11 @@ def dataset_rows(dataset, answer_after: str | None = None, delimiters: str = "")
             missing = [mark for mark in delimiters if mark not in text]
             if missing:
                 raise ValueError(f"row {number}, {shorten(text)}, lacks the delimiter {missing[0]!r}.")
+            places = [text.index(mark) for mark in delimiters]  # of its first occurrence, as a model reads it
+            if places != sorted(places):
+                raise ValueError(
+                    f"row {number}, {shorten(text)}, has its delimiters in another order than {delimiters!r}."
+                )
         marks = [[code[s] if s else None, code[e]] for s, e in zip(("", *delimiters[:-1]), delimiters, strict=True)]
         boundaries = find_boundaries(tokens, marks)
     return Rows(tokens, asked, np.array(scales, dtype=np.int64), boundaries, (*NAMES, *alphabet))

@@ -1,3 +1,9 @@
+import functools
+import itertools
+
+from hf_lengthgen.tasks import get_task
+
+from .checks import assert_relations_hold
 from .contract import TaskContract
 
 
@@ -19,3 +25,25 @@ class TestAutomaton(TaskContract):
     ]
     bad_prompts = [({}, "abc=", "foreign characters 'c'"), ({}, "a0=", "must be of 'ab'")]
     relations = [({}, list(range(1, 9)), [30]), ({"seed": 4, "kind": "permutation"}, list(range(1, 9)), [30])]
+
+
+def test_what_an_automaton_remembers():
+    """By brute force: the shortest length at which every word leads all states into one."""
+    met = set()
+    for seed in range(60):
+        for states, letters in ((2, 2), (3, 2)):
+            task = get_task("automaton", states=states, letters=letters, seed=seed, cot=False)
+            table = task.transitions
+
+            def ends(word, table=table, states=states):
+                return {functools.reduce(lambda state, letter: table[state, letter], word, s) for s in range(states)}
+
+            forgets = [
+                n for n in range(7) if all(len(ends(w)) == 1 for w in itertools.product(range(letters), repeat=n))
+            ]
+            assert task.memory == (forgets[0] if forgets else None), (seed, states)
+            assert task.src_verdict.startswith("growing" if task.memory is None else "constant")
+            if task.memory is not None:
+                met.add(task.memory)
+                assert_relations_hold(task, range(1, 9), [30], all_seen=False)
+    assert {1, 2} <= met

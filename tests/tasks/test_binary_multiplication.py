@@ -9,4 +9,8 @@ class TestBinaryMultiplication(FormatContract):
     # The first two are the examples of the paper's code.
     examples = [({}, "001*01101=", "0001101"), ({}, "1001*000001=", "000001001"), ({}, "01=", "0")]
     digests = [({}, "f4235a89ea5506fa")]
-    bad_prompts = [({}, "0101=", "with '\\*' between them"), ({}, "1*=", "too short")]
+    bad_prompts = [
+        ({}, "0101=", "with '\\*' between them"),
+        ({}, "1*=", "too short"),
+        ({}, "0*10=", "neither number is 0"),
+    ]

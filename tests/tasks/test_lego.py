@@ -23,6 +23,8 @@ class TestLego(TaskContract):
         ({"width": 1}, "a+1b:??=", "'b' is no new variable"),
         ({"width": 1}, "a+b:?=", "cannot be told"),
         ({"width": 1}, "a+bb+a:??=", "cannot be told"),
+        ({"width": 1}, "b-aa+1:??=", "defined by the one before it"),
+        ({"width": 1}, "a+1b-1:??=", "defined by the one before it"),
         ({}, "a+1:?=", "'a\\+1' is no new variable"),
     ]
     relations = [({"width": width}, [1, 2, 3, 4, 5, 6], [20]) for width in (1, 2)]

@@ -17,4 +17,10 @@ class TestModularArithmeticBrackets(FormatContract):
     ]
     digests = [({}, "4fcf1abb7094f76d"), ({"operators": "+-*"}, "fd1d4af501cb4700")]
     bad_options = [({"modulus": 1}, "between 2 and 10"), ({"operators": "/"}, "some of")]
-    bad_prompts = [({}, "(1+2=", "not an expression"), ({}, "1+2+3=", "not an expression"), ({}, "(1*2)=", "foreign")]
+    bad_prompts = [
+        *(
+            ({}, text, "not an expression")
+            for text in ("(1+2=", "1+2+3=", "-(1+2)=", "(-(1+2)+3)=", "((1+2))=", "((1))=")
+        ),
+        ({}, "(1*2)=", "foreign"),
+    ]

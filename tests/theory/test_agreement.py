@@ -97,6 +97,11 @@ def test_cells_are_told_apart_by_options():
     assert other.share is None and other.unmeasured
 
 
+def test_a_run_trained_on_longer_rows_measures_nothing():
+    found = agreement([guess(12, "rope", "none")], [measured("rope", "none", (1000, 100), n_max=1000)])
+    assert found.table == {} and found.unmeasured == ["addition {}, RoPE"]
+
+
 def test_the_second_prediction_is_judged_too():
     predictions, results = [guess(12, chained=UNBOUNDED)], [measured("lbpe", "prompt", *FAR)]
     assert agreement(predictions, results).share == 0 and agreement(predictions, results, chained=True).share == 1

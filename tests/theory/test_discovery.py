@@ -235,3 +235,14 @@ def test_bad_input():
         discover(rows=dataset_rows(broken))
     with pytest.raises(ValueError, match="has no scale beyond n_max = 4"):
         discover(get_task("addition", padding="fixed", width=4), n_max=4)
+
+
+def test_rows_that_contradict_each_other_are_refused_wherever_they_fall():
+    """A tenth of a data set is set aside by the seed."""
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("abcd"), n)) for n in range(1, 13) for _ in range(10)]
+    records = [{"prompt": f"{text}=", "answer": text, "n": len(text)} for text in texts]
+    records += [{"prompt": "abcda=", "answer": answer, "n": 5} for answer in ("abcda", "abcdb")]
+    for seed in range(8):
+        with pytest.raises(ValueError, match="abcda=abcd"):
+            discover(rows=dataset_rows(records), seed=seed, limit=1)

@@ -1,3 +1,4 @@
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -261,3 +262,19 @@ def test_the_module_computes_the_formula():
             for z in problem.prf.features(i, j, 3):
                 expected[:, i] += x[:, j] @ module.weight[problem.index[z]].T
     assert torch.allclose(module(x, 3), expected)
+
+
+def test_fixed_weights_are_what_a_value_counts_with():
+    """ALiBi's own weights are learned from one scale on; a constant target is not."""
+    own = Pola(prfs.alibi(0.5), levels(6), lambda i, j, n: math.exp(-0.5 * abs(i - j)))
+    constant = Pola(prfs.alibi(0.5), levels(6), lambda i, j, n: 1)
+    assert max(float(risk[0]) for risk in own.risks(3).values()) < 1e-12
+    assert all(float(risk[0]) > 0.01 for n, risk in constant.risks(3).items() if n > 1)
+    module = attention(own)
+    with torch.no_grad():
+        module.weight.fill_(1.0)
+    x = torch.randn(2, 4, 1, dtype=torch.float64)
+    table = torch.tensor([[math.exp(-0.5 * (i - j)) if j <= i else 0 for j in range(4)] for i in range(4)])
+    torch.testing.assert_close(module(x, 4)[..., 0], x[..., 0] @ table.T.double())
+    with pytest.raises(ValueError, match="ALiBi has weights"):
+        own.classes_agree(3, 6)

@@ -107,3 +107,12 @@ def test_parquet_files_and_folders(tmp_path):
     with pytest.raises(ValueError, match="broken.parquet cannot be read as Parquet: ") as error:
         open_dataset(tmp_path / "broken.parquet")
     assert "\n" not in str(error.value)
+
+
+def test_delimiters_that_would_be_misread():
+    row = {"prompt": "ab+cd=", "answer": "abcd", "n": [2, 2]}
+    assert dataset_rows([row], delimiters="+=").boundaries.tolist() == [[[0, 3], [3, 6]]]
+    with pytest.raises(ValueError, match="row 0, 'ab.cd=abcd', has its delimiters in another order than '=.'"):
+        dataset_rows([row], delimiters="=+")
+    with pytest.raises(ValueError, match="every hint needs a delimiter of its own"):
+        dataset_rows([row | {"prompt": "ab|cd|"}], delimiters="||")
