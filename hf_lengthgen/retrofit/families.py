@@ -83,7 +83,8 @@ def only_device(base):
         ValueError: several devices, or weights that are offloaded: additions would meet tensors of another device.
     """
     devices = sorted({str(parameter.device) for parameter in base.parameters()})
-    if len(devices) > 1 or devices == ["meta"]:
+    offloaded = "meta" in devices and any(hasattr(module, "_hf_hook") for module in base.modules())
+    if len(devices) > 1 or offloaded:
         raise ValueError(f"additions need a base that lies on one device, not on {' and '.join(devices)}.")
     return base.device
 

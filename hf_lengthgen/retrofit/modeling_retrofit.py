@@ -182,10 +182,10 @@ class RetrofitForCausalLM(PreTrainedModel, GenerationMixin):
         hints = self._hints(input_ids, like, attention_mask, position_ids, past_key_values, scale_hint)
         if hints is not None:
             attention = self.base.config._attn_implementation
-            # Heads that drop their own positions do so in an attention of their own.
-            needed = relation_heads.NAME if self.config.own_positions == "drop" else "sdpa"
-            if self.config.mode == "bias" and attention != needed:
-                raise ValueError(f"mode='bias' needs attn_implementation={needed!r} of the base, not {attention!r}.")
+            # Heads that drop their own positions do so in an attention of their own, which is sdpa otherwise.
+            fit = [relation_heads.NAME] if self.config.own_positions == "drop" else ["sdpa", relation_heads.NAME]
+            if self.config.mode == "bias" and attention not in fit:
+                raise ValueError(f"mode='bias' needs attn_implementation={fit[0]!r} of the base, not {attention!r}.")
             kwargs[KEYWORD] = adapter_pass(self, hints, like, attention_mask, position_ids, past_key_values)
         return self.base(
             input_ids=input_ids,
