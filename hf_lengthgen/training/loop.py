@@ -148,12 +148,12 @@ def make_accelerator(config: TrainingConfig) -> Any:
     have not been shown to work, or this Python process already has an Accelerator of another precision.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
-    from accelerate.state import AcceleratorState
+    from accelerate.state import AcceleratorState, is_initialized
 
     check_tracker(config.tracker)
     check_engine()
     wanted = config.mixed_precision or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != wanted:
+    if is_initialized() and AcceleratorState().mixed_precision != wanted:
         raise ValueError(
             f"this Python process has an Accelerator with mixed_precision {AcceleratorState().mixed_precision!r}, and "
             f"Accelerate keeps one precision per process: train with {wanted!r} in a new one."

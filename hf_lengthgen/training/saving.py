@@ -78,11 +78,10 @@ def read_training(folder: Path) -> tuple[TrainingConfig, History]:
 def complete_model(kind: Any, folder: Path, **options: Any) -> Any:
     """`kind.from_pretrained`, in evaluation mode. ValueError where weights are missing, which transformers would draw
     anew, of another shape, or not the model's."""
-    try:
-        model, told = kind.from_pretrained(folder, use_safetensors=True, output_loading_info=True, **options)
-    except RuntimeError as problem:  # shapes; its own message refers to a report in a log
-        raise ValueError("its weights are not those of its configuration: some have another shape.") from problem
-    for what in ("missing", "unexpected"):
+    # Sizes that differ are told, too, instead of ending in an error that refers to a report in a log.
+    told_all = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+    model, told = kind.from_pretrained(folder, use_safetensors=True, **options | told_all)
+    for what in ("mismatched", "missing", "unexpected"):
         if names := sorted(map(str, told[f"{what}_keys"])):
             raise ValueError(f"its weights are not those of its configuration: {what} are {', '.join(names[:3])}.")
     return model.eval()

@@ -281,7 +281,7 @@ def test_reads_first_depends_on_the_layers_between_by_their_own_output_alone():
     torch.testing.assert_close(last, model(ids[1:], scale_hint=HINT[1:]).logits[:, 6:], atol=1e-5, rtol=0)
 
 
-def test_a_prompt_in_chunks_has_the_hint_of_the_whole(monkeypatch):
+def test_a_prompt_in_chunks_has_the_hint_of_the_whole():
     torch.manual_seed(0)
     model = disturb(retrofit(tiny(), scale_hint="prompt", scale_rule=[[None, 50]], **options("adapter")), 0.5)
     whole = torch.tensor([[5, 6, 7, 9, 12, 50, 8, 9], [5, 6, 50, 9, 12, 4, 8, 9]])
