@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 
+from .evaluation.table import columns
 from .tasks import Task, get_task, list_tasks
 from .tasks.task import Scale
 
@@ -61,8 +62,7 @@ def _reads_text(task: Task, prompt: str, answer: str, hint: tuple[int, ...]) -> 
         role = [roles[query + 1]] if roles else []
         cells = ["-" if key < 0 else f"{tokens[key]} at {key}" for key in keys]
         rows.append([f"{tokens[query]} at {query}", tokens[query + 1], *role, *cells])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    table = ["  " + line for line in columns(rows).splitlines()]
     left = len(answer) + 1 - _LINES
     more = [f"  ... and {left} tokens more"] if left > 0 else []
     return [

@@ -21,5 +21,31 @@ def _seeded():
     torch.manual_seed(0)
 
 
+@pytest.fixture
+def lengthgen(capsys):
+    """Runs a command; returns exit code, stdout, stderr."""
+    from hf_lengthgen.cli import main
+
+    def call(*words):
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """The folder of a finished run; not to be changed."""
+    from training.tiny import WORDS
+
+    from hf_lengthgen.cli import main
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert main(["train", *WORDS, "--output_dir", str(folder)]) == 0
+    return folder
+
+
 def pytest_unconfigure(config):
     shutil.rmtree(_CACHE, ignore_errors=True)

@@ -1,9 +1,12 @@
 """The score of one model at one length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from .scale import scale_text
 from .statistics import wilson
+from .table import columns
 
 MODES = ("generate", "teacher")
 
@@ -82,3 +85,16 @@ class LengthResult:
         """Make one from counts; the share and its Wilson interval are worked out."""
         low, high = wilson(correct, examples)
         return cls(list(n), examples, correct, correct / examples, low, high, token_accuracy, mode, seconds, **details)
+
+
+def length_columns(results: Sequence[LengthResult], details: bool = False) -> str:
+    """Lengths, exact match with interval, and counts, as aligned columns; with `details` also what is right in part."""
+    shares = ("token_accuracy", "final_accuracy", "step_accuracy") if details else ()
+    names = [name.replace("_", " ") for name in shares]
+    rows = [["n", "exact match", "95% interval", *names, "right", "mode", "seconds"]]
+    for r in results:
+        interval = f"{r.ci_low:.1%} - {r.ci_high:.1%}"
+        partly = ["-" if getattr(r, name) is None else f"{getattr(r, name):.1%}" for name in shares]
+        count = f"{r.correct}/{r.examples}"
+        rows.append([scale_text(r.n), f"{r.exact_match:.1%}", interval, *partly, count, r.mode, f"{r.seconds:.1f}"])
+    return columns(rows)

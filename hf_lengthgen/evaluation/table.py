@@ -31,3 +31,9 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1, 
     align = ["---"] * left + [others] * (len(head) - left)
     cells = [[text.replace("|", "\\|") for text in row] for row in (head, *rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (cells[0], align, *cells[1:])) + "\n"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of as many cells each as lines for a terminal, each column as wide as its widest cell, aligned left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import check_file
+from ..leftover import dotted_options
 
 _ABOUT = """\
 Finds, from samples alone, the smallest sets of position relations through which the next token can be told, and says
@@ -97,20 +98,14 @@ def _is_given(chosen: argparse.Namespace, name: str) -> bool:
 
 def _dotted(rest: list[str], format_words: list[str] | None) -> tuple[dict, dict]:
     """(task options, position options) from `--task_options.x 1`, `--position_options.y 2` and `--format x=1`."""
-    from ..training.arguments import apply_overrides, parse_overrides
-
     words = list(rest)
     for word in format_words or []:
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise ValueError(f"--format takes words like order=plain, got {word!r}.")
         words += [f"--task_options.{name}", value]
-    for word in words:
-        if word.startswith("--") and not word.startswith(("--task_options.", "--position_options.")):
-            raise ValueError(f"unknown argument {word!r}.")
-    values: dict[str, Any] = {}
-    apply_overrides(values, parse_overrides(words))
-    return values.get("task_options", {}), values.get("position_options", {})
+    options = dotted_options(words, "task_options", "position_options")
+    return options["task_options"], options["position_options"]
 
 
 def _task(chosen: argparse.Namespace, task_options: dict, position_options: dict, command: str) -> None:

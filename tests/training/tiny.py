@@ -27,6 +27,8 @@ TINY = {
     "long_examples": 4,
     "stop_at_zero": False,
 }
+# The same on the command line.
+WORDS = [word for key, value in TINY.items() for word in (f"--{key}", str(value).strip("[]").lower())]
 
 
 def tiny(**settings: Any) -> TrainingConfig:
