@@ -7,12 +7,13 @@ of it is imported.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .. import strict_json
+from .weights import check_safetensors
 
 JSON_FILES = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -104,6 +105,30 @@ def list_files(
     return names, problems
 
 
+def read_files(
+    folder: Path, names: list[str], checks: Mapping[str, Callable[[dict, list[str]], list[str]]]
+) -> tuple[dict[str, dict], list[str]]:
+    """What the JSON files hold, by name, and what is wrong with any of the files.
+
+    checks: name of a JSON file -> what is asked of its object, given the names of all; of the others `json_problems`.
+    """
+    found, problems = {}, []
+    for name in names:
+        path = folder / name
+        try:
+            if name.endswith(".safetensors"):
+                check_safetensors(path)
+            elif problem := content_problem(path):
+                problems.append(f"{name} {problem}")
+            elif name.endswith(".json"):
+                found[name] = read_json(path)
+                problems += [f"{name} {problem}" for problem in checks.get(name, json_problems)(found[name], names)]
+        except ValueError as problem:
+            kind = "is no sound safetensors file: " if name.endswith(".safetensors") else ""
+            problems.append(f"{name} {kind}{problem}")
+    return found, problems
+
+
 def content_problem(path: Path) -> str | None:
     """Why a text file is none: the first bytes of a pickle or an archive, NULs, or too many bytes."""
     if path.stat().st_size > LARGEST_TEXT:
@@ -134,6 +159,13 @@ def json_problems(data: dict, names: list[str]) -> list[str]:
     """In whatever file: keys that make transformers fetch or run code."""
     found = sorted({key for key in keys(data) if key in ("auto_map", "custom_pipelines", "custom_generate")})
     return [f"names code to run ({key})" for key in found]
+
+
+def attention_problems(data: dict) -> list[str]:
+    """In a configuration: an attention other than transformers' own two."""
+    asked = [value for key, value in data.items() if key.endswith("attn_implementation")]
+    wrong = [value for value in asked if value not in ("eager", "sdpa", None)]
+    return [f"asks for the attention {value!r}, which may be fetched from elsewhere" for value in wrong]
 
 
 def weights_name_problems(data: dict, names: list[str]) -> list[str]:

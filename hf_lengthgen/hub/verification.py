@@ -20,16 +20,16 @@ from .folder_files import (
     PICKLES,
     Verified,
     VerifyError,
-    content_problem,
+    attention_problems,
     index_problems,
     inside,
     json_problems,
     list_files,
     name_problem,
+    read_files,
     read_json,
     weights_name_problems,
 )
-from .weights import check_safetensors
 
 AUTO_MAP = {
     "AutoConfig": "configuration_lengthgen.LengthGenConfig",
@@ -162,22 +162,7 @@ def _check(folder: Path, what: str, roots: Iterable[Path]) -> tuple[str | None, 
     names, problems = list_files(folder, roots, name_problem)
     checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
     checks["model.safetensors.index.json"] = index_problems
-    for name in names:
-        path = folder / name
-        if name.endswith(".safetensors"):
-            try:
-                check_safetensors(path)
-            except ValueError as problem:
-                problems.append(f"{name} is no sound safetensors file: {problem}")
-        elif problem := content_problem(path):
-            problems.append(f"{name} {problem}")
-        elif name.endswith(".json"):
-            try:
-                data = read_json(path)
-            except ValueError as problem:
-                problems.append(f"{name} {problem}")
-            else:
-                problems += [f"{name} {problem}" for problem in checks.get(name, json_problems)(data, names)]
+    problems += read_files(folder, names, checks)[1]
     problems += [f"there is no {name}" for name in ("config.json", "tokenizer_config.json") if name not in names]
     if not any(name.endswith(".safetensors") for name in names):
         problems.append("there are no weights (*.safetensors)")
@@ -199,9 +184,7 @@ def _config_problems(data: dict, names: list[str]) -> list[str]:
         elif AUTO_MAP.get(key) != value:
             problems.append(f"names code that is not this package's (auto_map {key}: {value!r})")
     problems += json_problems({key: value for key, value in data.items() if key != "auto_map"}, names)
-    for key, value in data.items():
-        if key.endswith("attn_implementation") and value not in ("eager", "sdpa", None):
-            problems.append(f"asks for the attention {value!r}, which may be fetched from elsewhere")
+    problems += attention_problems(data)
     if data.get("quantization_config"):
         problems.append("asks for a quantization, whose code is not this package's")
     problems += weights_name_problems(data, names)

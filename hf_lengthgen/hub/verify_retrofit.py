@@ -17,16 +17,15 @@ from typing import Any
 from .folder_files import (
     Verified,
     VerifyError,
-    content_problem,
+    attention_problems,
     index_problems,
     inside,
     json_problems,
     keys,
     list_files,
-    read_json,
+    read_files,
 )
 from .folder_files import name_problem as model_name_problem
-from .weights import check_safetensors
 
 MODEL_TYPE = "lengthgen_retrofit"
 ADDITIONS_FILE, LORA = "additions.safetensors", "lora"
@@ -83,20 +82,8 @@ def verify_retrofit(folder: Path, revision: str | None = None) -> VerifiedRetrof
     names, problems = list_files(folder, inside(folder), name_problem)
     checks = {"config.json": _config_problems, "tokenizer_config.json": _tokenizer_problems}
     checks |= {"model.safetensors.index.json": index_problems, f"{LORA}/adapter_config.json": _lora_problems}
-    data: dict[str, Any] = {}
-    for name in names:
-        try:
-            if name.endswith(".safetensors"):
-                check_safetensors(folder / name)
-            elif problem := content_problem(folder / name):
-                problems.append(f"{name} {problem}")
-            elif name.endswith(".json"):
-                read = read_json(folder / name)
-                problems += [f"{name} {problem}" for problem in checks.get(name, json_problems)(read, names)]
-                data[name] = read
-        except ValueError as problem:
-            kind = "is no sound safetensors file: " if name.endswith(".safetensors") else ""
-            problems.append(f"{name} {kind}{problem}")
+    data, more = read_files(folder, names, checks)
+    problems += more
     if "config.json" not in names:
         problems.append("there is no config.json")
     if problems:  # what follows reads the files as what they say they are
@@ -117,9 +104,7 @@ def _config_problems(data: dict, names: list[str]) -> list[str]:
         problems.append(f"is of a model of type {data.get('model_type')!r}, not {MODEL_TYPE!r}")
     base = data.get("base_config")
     for part in (data, base if isinstance(base, dict) else {}):
-        for key, value in part.items():
-            if key.endswith("attn_implementation") and value not in ("eager", "sdpa", None):
-                problems.append(f"asks for the attention {value!r}, which may be fetched from elsewhere")
+        problems += attention_problems(part)
     if "quantization_config" in set(keys(data)):
         problems.append("asks for a quantization, whose code is not this package's")
     if "transformers_weights" in set(keys(data)):
