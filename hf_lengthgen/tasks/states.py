@@ -24,8 +24,8 @@ class StateConfig(TaskConfig):
 class StateTask(Task):
     """A string of n letters and "=", answered by the states of a machine and, after ":", its last state.
 
-    The machine starts in state 0. A subclass gives the characters of letters and states, which must differ,
-    the table of transitions, and `walk`, the states in plain Python.
+    The machine starts in state 0. A subclass gives the characters of letters and states, the table of
+    transitions, and `walk`, the states in plain Python.
 
     With the chain of thought each step reads one letter and the state so far; the last state stands one place
     before ":", and after it the answer is complete.
@@ -46,7 +46,8 @@ class StateTask(Task):
 
     @property
     def vocabulary(self) -> str:
-        return self.letter_names + self.state_names + ("=:" if self.config.cot else "=")
+        names = self.letter_names + self.state_names + ("=:" if self.config.cot else "=")
+        return "".join(dict.fromkeys(names))
 
     @property
     def final_separator(self) -> str | None:
