@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .strings import StringConfig
-from .task import ScaleRule, Task
+from .task import Task
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,7 @@ class QueryTask(Task):
 
     Config: ClassVar[type[DelimitedConfig]]
     delimiters = "?="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "?"),)
+    scale_rule = ((None, "?"),)
 
     @property
     def vocabulary(self) -> str:

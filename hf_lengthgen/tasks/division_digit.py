@@ -9,7 +9,7 @@ from .arithmetic import NumberConfig, NumberTask, back, draw_number
 from .digits import divide_by_digit
 from .formats import Mark, Number, Piece, Repeat, Symbol, pack_left
 from .integers import to_digits, to_integer
-from .task import Characters, ScaleRule, assemble
+from .task import Characters, assemble
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,13 @@ class DivisionDigit(NumberTask):
 
     name = "division_digit"
     Config = DivisionDigitConfig
+    scale_rule = ((None, "/"),)
     config: DivisionDigitConfig
     delimiters = "/="
 
     @property
     def marks(self) -> str:
         return "/=" if self.config.cot == "pairs" else "/=:"
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "/"),)
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:

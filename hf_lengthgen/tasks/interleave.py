@@ -6,7 +6,7 @@ import numpy as np
 
 from .delimited import DelimitedConfig
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, Task, assemble, character_codes
+from .task import Characters, Task, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,7 @@ class Interleave(Task):
     delimiters = "|="
     ideal_relations = ("i - 2j = 2n", "i - 2j = -1")
     src_verdict = "constant: two reads of stride 2, one per string."
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "|"),)
+    scale_rule = ((None, "|"),)
 
     @property
     def vocabulary(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .distinct import draw_distinct
-from .task import Characters, ScaleRule, Task, TaskConfig, assemble, character_codes, nearest
+from .task import Characters, Task, TaskConfig, assemble, character_codes, nearest
 
 _ORDERS = ("chain", "shuffled")
 _ROOT = "1"
@@ -45,15 +45,12 @@ class Lego(Task):
 
     name = "lego"
     Config = LegoConfig
+    scale_rule = ((":", "="),)
     delimiters = ":="
 
     @property
     def vocabulary(self) -> str:
         return string.ascii_letters + _ROOT + "+-?:="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((":", "="),)
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:

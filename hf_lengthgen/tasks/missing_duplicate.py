@@ -6,7 +6,7 @@ import numpy as np
 
 from .delimited import DelimitedConfig
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, Task, assemble, character_codes
+from .task import Characters, Task, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,7 @@ class MissingDuplicate(Task):
     Config = MissingDuplicateConfig
     delimiters = "|="
     src_verdict = "growing: the hole may be anywhere, and a positional read looks at one place."
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "|"),)
+    scale_rule = ((None, "|"),)
 
     @property
     def vocabulary(self) -> str:

@@ -6,7 +6,7 @@ from .arithmetic import NumberTask, back, draw_number
 from .digits import multiply
 from .formats import Number, Piece, Symbol
 from .integers import to_digits, to_integer
-from .task import Characters, ScaleRule, assemble
+from .task import Characters, assemble
 
 
 class MultiplicationDigit(NumberTask):
@@ -18,11 +18,8 @@ class MultiplicationDigit(NumberTask):
     """
 
     name = "multiplication_digit"
+    scale_rule = ((None, "*"),)
     delimiters = marks = "*="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "*"),)
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:

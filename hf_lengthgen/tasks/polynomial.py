@@ -9,7 +9,7 @@ from .expressions import check_modulus
 from .formats import Mark, Piece, Repeat, Symbol, Text
 from .formatted import FormattedTask
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, TaskConfig, assemble
+from .task import Characters, TaskConfig, assemble
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Polynomial(FormattedTask):
 
     name = "polynomial"
     Config = PolynomialConfig
+    scale_rule = ((None, "@"),)
     config: PolynomialConfig
     delimiters = "@="
 
@@ -53,10 +54,6 @@ class Polynomial(FormattedTask):
     @property
     def final_separator(self) -> str | None:
         return ":" if self.config.cot == "horner" else None
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "@"),)
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from .expressions import check_modulus, draw_expressions, evaluate, evaluate_all
 from .formats import Piece, Symbol, Text
 from .formatted import FormattedTask
-from .task import Characters, ScaleRule, TaskConfig, assemble
+from .task import Characters, TaskConfig, assemble
 
 _OPERATORS = "+-"  # with "*" an equation could have several solutions, or none
 
@@ -42,6 +42,7 @@ class SolveEquation(FormattedTask):
     config: SolveEquationConfig
     delimiters = "=?"
     src_verdict = "growing: the only digit written depends on all n characters."
+    scale_rule = ((None, "="),)
 
     @property
     def digits(self) -> str:
@@ -50,10 +51,6 @@ class SolveEquation(FormattedTask):
     @property
     def vocabulary(self) -> str:
         return self.digits + "+-()x=?"
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "="),)
 
     @property
     def prompt_fields(self) -> tuple[Piece, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .integers import to_integer
-from .task import Characters, ScaleRule, Task, assemble
+from .task import Characters, Task, assemble
 
 _PACKED = 18  # digits that fit into an int64
 
@@ -20,10 +20,7 @@ class SortNumbers(Task):
     delimiters = ":="
     vocabulary = "0123456789,#:="
     src_verdict = "growing: every number written depends on all numbers, and a positional read brings one digit."
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, ":"), (":", ","))
+    scale_rule = ((None, ":"), (":", ","))
 
     def rows(self, scale: tuple[int, ...], hard: np.ndarray, rng: np.random.Generator) -> Characters:
         amount, width = scale

@@ -6,7 +6,7 @@ from .arithmetic import NumberTask, rhythm_relations
 from .digits import subtract
 from .formats import Number, Piece
 from .integers import to_digits, to_integer
-from .task import Characters, ScaleRule, assemble
+from .task import Characters, assemble
 
 
 class Subtraction(NumberTask):
@@ -17,11 +17,8 @@ class Subtraction(NumberTask):
     """
 
     name = "subtraction"
+    scale_rule = ((None, "-"),)
     delimiters = marks = "-="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "-"),)
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .strings import draw_symbols
-from .task import Characters, ScaleRule, Task, TaskConfig, assemble, character_codes
+from .task import Characters, Task, TaskConfig, assemble, character_codes
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,8 @@ class Tape(Task):
 
     name = "tape"
     Config = TapeConfig
+    scale_rule = ((None, ":"), (":", "="))
     delimiters = ":="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, ":"), (":", "="))
 
     @property
     def symbol_names(self) -> str:
