@@ -1,34 +1,18 @@
 """Addition of two numbers, digits least significant first (the format of arXiv 2306.15400 and 2405.20671)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .arithmetic import WIDTHS, NumberConfig, NumberTask, back, rhythm_relations
-from .formats import Number, Piece, check_choice
+from .arithmetic import back, rhythm_relations
+from .formats import Number, Piece
 from .integers import to_digits, to_integer
-from .task import Characters, Samples, ScaleRule, assemble
+from .task import Characters, Samples, assemble
+from .two_numbers import TwoNumbersTask
 
 _VALUES = np.zeros(256)  # of characters: digits have theirs, others 0
 _VALUES[ord("0") : ord("9") + 1] = np.arange(10)
 
 
-@dataclass(frozen=True)
-class AdditionConfig(NumberConfig):
-    """Options of `addition`: those of NumberConfig, and
-
-    Attributes:
-        widths: "equal": both operands have n digits, one scale hint; "unequal": n0 and n1 digits, two hints.
-    """
-
-    widths: str = "equal"
-
-    def validate(self) -> None:
-        super().validate()
-        check_choice("widths", self.widths, WIDTHS)
-
-
-class Addition(NumberTask):
+class Addition(TwoNumbersTask):
     """add two numbers, least significant digit first: "321+654=" -> "9750" (123 + 456 = 0579).
 
     Operands are zero-padded digit strings, uniform over all of them; the answer has one digit more than the
@@ -40,13 +24,7 @@ class Addition(NumberTask):
     """
 
     name = "addition"
-    Config = AdditionConfig
-    config: AdditionConfig
     delimiters = marks = "+="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return ((None, "+"),) if self.config.widths == "equal" else super().scale_rule
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:
@@ -106,13 +84,7 @@ class Addition(NumberTask):
         return (missing / (self.config.base - 1)).astype(np.int32)
 
     def solve(self, a: str, b: str) -> dict[str, str]:
-        if self.config.widths == "equal" and len(a) != len(b):
-            raise ValueError(
-                f"operands have {len(a)} and {len(b)} digits, but widths='equal' needs equal numbers; "
-                f"pad with zeros or use widths='unequal'"
-            )
-        self.check_operand(a)
-        self.check_operand(b)
+        self.check_operands(a, b)
         base = self.config.base
         total = to_integer(a, base) + to_integer(b, base)
         return {"sum": self.padded(to_digits(total, base, 1 + max(len(a), len(b))))}

@@ -12,8 +12,6 @@ from .formatted import FormattedTask
 from .integers import strip_zeros
 from .task import TaskConfig
 
-WIDTHS = ("equal", "unequal")  # of two operands
-
 
 @dataclass(frozen=True)
 class NumberConfig(TaskConfig):

@@ -7,39 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetic import WIDTHS, NumberConfig, NumberTask, draw_number
+from .arithmetic import draw_number
 from .digits import multiply, normalise
-from .formats import Mark, Number, Piece, Repeat, Symbol, Text, check_choice
+from .formats import Mark, Number, Piece, Repeat, Symbol, Text
 from .integers import to_digits, to_integer
-from .task import Characters, ScaleRule, assemble, character_codes
+from .task import Characters, assemble, character_codes
+from .two_numbers import TwoNumbersConfig, TwoNumbersTask
 
 _COPIES, _CARRIES = string.ascii_lowercase[:10], string.ascii_uppercase[:10]  # digits of their own, see below
 _BLANK = "_"
 
 
 @dataclass(frozen=True)
-class MultiplicationConfig(NumberConfig):
-    """Options of `multiplication`: those of NumberConfig, and
+class MultiplicationConfig(TwoNumbersConfig):
+    """Options of `multiplication`: those of TwoNumbersConfig, and
 
     Attributes:
-        widths: "equal": n by n digits, one scale hint; "unequal": n0 by n1 digits, two hints.
         cot: "none", or "tape": the answer rewrites a tape of 9n + 2 characters n times.
     """
 
     steps = "tape"
-    widths: str = "equal"
     cot: str = "none"
 
     def validate(self) -> None:
         super().validate()
-        check_choice("widths", self.widths, WIDTHS)
         if self.cot == "tape":
             self.need_plain_numbers("cot='tape'", order="reversed")
             if self.widths != "equal":
                 raise ValueError("cot='tape' needs widths='equal'")
 
 
-class Multiplication(NumberTask):
+class Multiplication(TwoNumbersTask):
     """multiply two numbers, least significant digit first: "21*43=" -> "8040" (12 * 34 = 0408).
 
     The product has as many digits as both operands together. Its middle digits depend on all digits of both, so no
@@ -74,10 +72,6 @@ class Multiplication(NumberTask):
     def marks(self) -> str:
         base = self.config.base
         return f"{_COPIES[:base]}{_CARRIES[:base]}{_BLANK}|=;" if self.tape else "*="
-
-    @property
-    def scale_rule(self) -> ScaleRule:
-        return super().scale_rule[:1] if self.config.widths == "equal" else super().scale_rule
 
     @property
     def ideal_relations(self) -> tuple[str, ...]:
@@ -164,13 +158,7 @@ class Multiplication(NumberTask):
         if self.tape:
             return self._rewritten(*fields)
         a, b = fields
-        self.check_operand(a)
-        self.check_operand(b)
-        if self.config.widths == "equal" and len(a) != len(b):
-            raise ValueError(
-                f"operands have {len(a)} and {len(b)} digits, but widths='equal' needs equal numbers; "
-                f"pad with zeros or use widths='unequal'"
-            )
+        self.check_operands(a, b)
         base = self.config.base
         product = to_integer(a, base) * to_integer(b, base)
         return {"product": self.padded(to_digits(product, base, len(a) + len(b)))}
