@@ -21,7 +21,12 @@ _OF_THE_EMBEDDING = (
 
 
 def equality_text(grid: Grid) -> str:
-    """One sentence: that all else is the same for all variants of a task or, where it is not, what differs."""
+    """Sentences: that all else is the same for all variants of a task or, where it is not, what differs; and which
+    variants have an embedding of other options on some task than elsewhere."""
+    return f"{_between_variants(grid)}{_between_tasks(grid)}"
+
+
+def _between_variants(grid: Grid) -> str:
     differing = _differing(grid)
     if not differing:
         return (
@@ -46,3 +51,16 @@ def _differing(grid: Grid) -> dict[str, list[str]]:
             if key not in _OF_THE_EMBEDDING and any(other.get(key) != first[key] for other in others):
                 found.setdefault(key, []).append(task)
     return found
+
+
+def _between_tasks(grid: Grid) -> str:
+    """What is set for the embedding of one variant on one task, with the knowledge of the task that is in it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for task, variant in dict.fromkeys((cell.task, cell.variant) for cell in grid.cells):
+        settings = [key for key in grid.own.get(f"{task}/{variant}", ()) if key in _OF_THE_EMBEDDING]
+        if settings:
+            found.setdefault((task, ", ".join(settings)), []).append(grid.labels[variant])
+    if not found:
+        return ""
+    listed = "; ".join(f"{task}: {', '.join(labels)} ({keys})" for (task, keys), labels in found.items())
+    return f" On some tasks an embedding has other settings than elsewhere: {listed}."

@@ -25,6 +25,7 @@ mapping such as position_options is replaced as a whole. An option of an embeddi
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,11 +74,13 @@ class Grid:
         cells: in the order in which they are run: all of the first seed, then the next, so that an interrupted
             comparison has breadth.
         labels: variant -> what tables and figures call it, for all variants of the file.
+        own: pair -> the settings that its variant has on its task alone, where they are not those it has elsewhere.
     """
 
     name: str
     cells: tuple[Cell, ...]
     labels: Mapping[str, str]
+    own: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -111,7 +114,7 @@ class Grid:
         )
         if not chosen:
             raise ValueError(f"comparison {self.name!r} has no cell that is both in {list(only)} and of {list(seeds)}.")
-        return Grid(self.name, chosen, self.labels)
+        return dataclasses.replace(self, cells=chosen)
 
 
 def packaged_grids() -> dict[str, Path]:
@@ -175,7 +178,8 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
         variant: seeds + [s for s in _seeds(extra.get(variant, []), f"{source}: extra_seeds") if s not in seeds]
         for variant in variants
     }
-    cells = []
+    cells: list[Cell] = []
+    own: dict[str, list[str]] = {}
     for task, task_entry in tasks.items():
         special = _mapping(task_entry.get("variants"), f"{source}: tasks: {task}: variants")
         for variant, settings in special.items():
@@ -186,8 +190,11 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
             if not _meets(entry, task, tasks, f"{source}: variants: {variant}"):
                 continue
             values = {"task": task, "position_embedding": variant} | base
-            for part, own in ((task_entry, _TASK), (entry, _VARIANT), (special.get(variant) or {}, ())):
-                values |= {key: value for key, value in part.items() if key not in own}
+            for part, other in ((task_entry, _TASK), (entry, _VARIANT)):
+                values |= {key: value for key, value in part.items() if key not in other}
+            only_here = special.get(variant) or {}
+            own[f"{task}/{variant}"] = [key for key, value in only_here.items() if values.get(key) != value]
+            values |= only_here
             apply_overrides(values, given)
             where = f"{source}: {task}/{variant}"
             values |= {"name": f"{name}/{task}/{variant}", "threads": 1}
@@ -199,7 +206,7 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
     _check_scales(cells, source)
     order = {seed: place for place, seed in enumerate(dict.fromkeys(seed for own in runs.values() for seed in own))}
     cells.sort(key=lambda cell: order[cell.seed])  # stable: tasks and variants stay as they are
-    return Grid(name, tuple(cells), variant_labels(cells, given_labels))
+    return Grid(name, tuple(cells), variant_labels(cells, given_labels), own)
 
 
 def check_cells(grid: Grid) -> None:

@@ -33,3 +33,12 @@ def test_a_setting_that_decides_for_some_variants_only():
     """With early stopping the validations decide too: the other variants have no such key."""
     for made in (variants(early_stopping=2), variants(early_stopping=2)[::-1]):
         assert "early_stopping (on every task)" in equality_text(grid(base=TINY | {"validate_every": 5}, variants=made))
+
+
+def test_an_embedding_with_other_options_on_some_task_is_listed():
+    tasks = [{"name": "copy", "variants": {"lbpe": {"position_options": {"window": 3}}}}, {"name": "reverse"}]
+    own = " On some tasks an embedding has other settings than elsewhere: copy: LBPE + hint (position_options)."
+    assert equality_text(made := grid(tasks=tasks, variants=variants())) == ALL_THE_SAME + own
+    assert equality_text(made.choose(["reverse"])) == ALL_THE_SAME
+    # What it has everywhere anyway is nothing of its own.
+    assert equality_text(grid(tasks=tasks, variants=variants(position_options={"window": 3}))) == ALL_THE_SAME
