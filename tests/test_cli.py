@@ -191,6 +191,11 @@ def test_the_pages_tell_how_to_use_what_they_add(lengthgen, folder, page, name, 
     assert [words[1:4] for words in commands] == [["--import", name, word] for word in (listing, "train", "compare")]
     code, out, _ = lengthgen(*commands[0][1:])
     assert code == 0 and re.search(rf"^{name}\b", out, re.MULTILINE)
+    train = commands[1][1:]
+    small = [word for pair in zip(WORDS[::2], WORDS[1::2], strict=True) if pair[0] not in train for word in pair]
+    code, out, err = lengthgen(*train, *small, "--output_dir", folder / "out")
+    assert code == 0, err
+    assert Result.load(folder / "out" / "result.json").steps == 8
 
 
 # ------------------------------------------------------------------------------------------------ commands
