@@ -73,7 +73,7 @@ def _readme(outcomes: Outcomes, figures: dict[str, str], command: str) -> str:
         f"effective lengths at 99, 95, 90 and 50% and the area under the curve: `summary.csv`; every cell's own result "
         f"file: `<task>/<variant>/seed<k>.json`.",
         "## Effective length",
-        tables.reach_note(),
+        tables.reach_note(outcomes),
         f"![effective length]({figures['']})" if "" in figures else "",
         tables.reach_table(outcomes).markdown(),
         "## Exact match at the largest length",
@@ -113,7 +113,7 @@ def _page(outcomes: Outcomes, figures: dict[str, str], folder: Path, command: st
         command=command,
         heat=svg("", "heat"),
         reach=tables.reach_table(outcomes),
-        reach_note=tables.reach_note(),
+        reach_note=tables.reach_note(outcomes),
         largest=tables.largest_table(outcomes),
         largest_note=_largest_note(outcomes),
         sections=sections,

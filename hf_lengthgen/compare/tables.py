@@ -43,16 +43,17 @@ def headline_table(outcomes: Outcomes) -> Table:
     for variant in sorted(outcomes.grid.variants, key=total, reverse=True):
         pairs = [outcomes.pairs.get((task, variant)) for task in tasks]
         rows.append((labels[variant], *(NONE if pair is None else reach_text(pair) for pair in pairs)))
-    return Table(["variant", *tasks], rows, note=reach_note())
+    return Table(["variant", *tasks], rows, note=reach_note(outcomes))
 
 
-def reach_note() -> str:
+def reach_note(outcomes: Outcomes) -> str:
     """What `reach_text` shows."""
+    unfinished = len(outcomes.results) < len(outcomes.grid.cells)
     return (
         f"Per run, the largest tested length up to which every tested length has an exact match of at least "
         f"{100 * THRESHOLD:g}%; 0: not even the shortest. Shown is the (lower) median over all seeds, with "
-        f"the lowest and highest in parentheses where they differ. [2/3]: two of three seeds are finished; ?: none; "
-        f"{NONE}: not compared."
+        f"the lowest and highest in parentheses where they differ. "
+        f"{'[2/3]: two of three seeds are finished; ?: none; ' if unfinished else ''}{NONE}: not compared."
     )
 
 

@@ -48,7 +48,15 @@ def test_the_headline_has_variants_down_farthest_first(outcomes):
         {"variant": "LBPE + hint", "copy": "8 [1/2]", "reverse": "·"},
         {"variant": "RoPE", "copy": "0 (0–4)", "reverse": "?"},
     ]
-    assert table.note.endswith("not compared.")
+    assert table.note.endswith("?: none; ·: not compared.")
+
+
+def test_marks_that_do_not_occur_are_not_explained(tmp_path):
+    made, where = grid(variants=VARIANTS[:1]).choose(["copy"]), layout(tmp_path)
+    for cell in made.cells:
+        file_result(cell, where, 8, 6)
+    note = tables.headline_table(gather(made, where)).note
+    assert note.endswith("where they differ. ·: not compared.")
 
 
 def test_the_table_of_a_task(outcomes):
