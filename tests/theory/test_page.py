@@ -1,5 +1,6 @@
 """docs/theory.md: its code runs, what it links to is there, and its table is what discovery says."""
 
+import json
 import re
 from pathlib import Path
 
@@ -70,6 +71,24 @@ def check(row):
     assert found.verdict == "constant" and found.dictionary == dictionary
     assert [f"`{text}`" for text in found.texts()] == relations.split("; ")
     assert f"{found.tuples:,}" == operators
+
+
+def test_what_is_told_of_the_run_that_falls_short():
+    """The comparison's runs of LBPE with the hint, and what closing the relations of one of them gave."""
+    text = " ".join(PAGE.split())
+    files = [file for file in (ROOT / "results" / "main").glob("*/lbpe_hint/seed*.json") if "no_cot" not in str(file)]
+    short = {file: score.correct for file in files if (score := Result.load(file).at(1000)).correct < score.examples}
+    ((file, right),) = short.items()
+    assert file.parent.parent.name == "division_digit" and file.stem == "seed4"
+    assert f"Of the {len(files)} runs" in text and f"constant, {len(files) - 1} have all 64" in text
+    ablated = json.loads((ROOT / "results" / "division_seed4_closed.json").read_text())
+    closed = ablated["right_without"]
+    assert right == ablated["right"] and f"has {right}:" in text and f"It has {len(closed)} relations open" in text
+    assert f"python -m hf_lengthgen.theory.ablation runs/division/{file.parent.parent.name}/lbpe_hint/seed4." in PAGE
+    assert [relation for relation, score in closed.items() if score == 64] == ["i - j = n + 2"]
+    needed = ["i - 2j = n + 1", "i - 2j = n + 2", "j = n + 2"]
+    assert f"at most {max(closed[relation] for relation in needed)} are" in text
+    assert {*needed, "i - j = 0"} == set(get_task("division_digit").ideal_relations)
 
 
 def test_what_is_told_of_ipe_and_fire_holds_for_every_run():
