@@ -7,6 +7,7 @@ import torch
 from hf_lengthgen.retrofit.evaluate import evaluate_text
 from hf_lengthgen.retrofit.settings import RetrofitTraining
 from hf_lengthgen.retrofit.train import _answer, build, train
+from hf_lengthgen.training.optimizer import build_optimizer
 
 from .test_text import byte_pairs
 from .tiny import SMALL, tiny
@@ -43,13 +44,64 @@ def test_training_lowers_the_loss_and_leaves_the_base(pool):
     assert [r["step"] for r in history] == [10, 20, 30]
 
 
+def additions(model) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.additions.parameters()])
+
+
 def test_training_is_a_function_of_the_seed():
     runs = []
     for _ in range(2):
         settings, model, codec = fresh(steps=4)
         train(model, codec, settings)
-        runs.append(torch.cat([p.detach().flatten() for p in model.additions.parameters()]))
+        runs.append(additions(model))
     assert torch.equal(*runs)
+
+
+def test_every_step_is_what_the_settings_say():
+    """Against a loop in plain torch: each step's rows and noise, both schedules, the norm clipped, the penalty."""
+    own = {"steps": 4, "warmup_steps": 2, "final_learning_rate_ratio": 0.1, "clip": 0.05, "seed": 3, "groups": 2}
+    own |= {"penalty": 0.1, "penalty_warmup": 0.5, "settle": 1, "candidates": 0}
+    settings, plain, codec = fresh(**own)
+    optimizer = build_optimizer(plain.train(), settings)
+    norms = []
+    for step, (factor, weight) in enumerate(zip([0.5, 1, 1, 0.1], [0, 0.05, 0.1, 0.1], strict=True)):
+        for group in optimizer.param_groups:
+            gates = group["params"][0] is plain.gate_parameters()[0]
+            group["lr"] = factor * (settings.gate_learning_rate if gates else settings.learning_rate)
+        plain.set_gate_noise(3, step)
+        optimizer.zero_grad()
+        rng = np.random.default_rng([3, step])
+        for n in rng.choice([1, 2, 3], 2):
+            rows = codec.rows(codec.task.sample(int(n), 4, rng))
+            (plain(**{key: torch.from_numpy(array) for key, array in rows.items()}).loss / 2).backward()
+        (weight * plain.penalty()).backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05)))
+        optimizer.step()
+    assert min(norms) > 0.05
+    settings, model, codec = fresh(**own)
+    before = additions(model)
+    train(model, codec, settings)
+    assert torch.allclose(additions(model), additions(plain), atol=1e-6)
+    assert not torch.allclose(additions(model), before, atol=1e-4)
+
+
+def test_gates_settle_at_their_step():
+    """From there on the noise no longer decides."""
+    settings, model, codec = fresh(steps=4, settle=0.5)
+    train(model, codec, settings)
+    settled = torch.cat([gate.detach().flatten() for gate in model.gate_parameters()])
+    settings, model, codec = fresh(steps=4, settle=1)
+    train(model, codec, settings)
+    free = torch.cat([gate.detach().flatten() for gate in model.gate_parameters()])
+    assert settled.abs().min() > 15 > free.abs().max()  # logits
+
+
+def test_divergence_is_told():
+    settings, model, codec = fresh(steps=3)
+    with torch.no_grad():
+        model.base.lm_head.weight.fill_(torch.nan)
+    with pytest.raises(ValueError, match="training diverged at step 1: loss nan; try a lower learning_rate"):
+        train(model, codec, settings)
 
 
 def test_teacher_forced_and_generated_exact_match_agree():

@@ -1,3 +1,4 @@
+import math
 import os
 import shutil
 import signal
@@ -15,7 +16,11 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from hf_lengthgen.data.publish import export
+from hf_lengthgen.evaluation import lengths
+from hf_lengthgen.training.build import assemble_model, mixed_batches
 from hf_lengthgen.training.loop import TrainingDiverged, check_processes, train
+from hf_lengthgen.training.mixture import build_parts
+from hf_lengthgen.training.optimizer import build_optimizer
 from hf_lengthgen.training.signals import TrainingInterrupted
 
 from .tiny import TINY, assert_identical, tiny, weights
@@ -39,6 +44,31 @@ def test_it_learns():
     assert np.mean([record["loss"] for record in records[-3:]]) < 0.5 * records[0]["loss"]
 
 
+def test_every_step_is_what_the_settings_say():
+    """Against a loop in plain torch: both schedules written out, the norm clipped, the penalty, the gates' noise."""
+    own = {"learning_rate": 3e-3, "final_learning_rate_ratio": 0.1, "penalty": 0.05, "penalty_warmup": 0.5}
+    config = tiny(steps=6, warmup_steps=2, clip=0.5, settle=1, **own)
+    parts, tokenizer = build_parts(config)
+    model, batches = assemble_model(config, parts, tokenizer).train(), mixed_batches(config, parts)
+    optimizer = build_optimizer(model, config)
+    cosine = [0.1 + 0.9 * (1 + math.cos(math.pi * k / 3)) / 2 for k in range(4)]
+    norms = []
+    for step, (factor, weight) in enumerate(
+        zip([0.5, 1.0, *cosine], [0, 0.05 / 3, 0.1 / 3, 0.05, 0.05, 0.05], strict=True)
+    ):
+        for group in optimizer.param_groups:
+            gates = group["params"][0] is model.gate_parameters()[0]
+            group["lr"] = factor * (config.gate_learning_rate if gates else 3e-3)
+        model.set_gate_noise(config.seed, step)
+        optimizer.zero_grad()
+        (model(**batches.batch(step)).loss + weight * model.penalty()).backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)))
+        optimizer.step()
+    assert min(norms) > 0.5
+    trained, expected = weights(run(config).model), weights(model)
+    assert all(torch.allclose(trained[name], expected[name], atol=1e-6) for name in expected)
+
+
 def test_same_config_same_weights_whatever_the_caller_did(reference):
     torch.manual_seed(99)
     assert_identical(weights(run(tiny()).model), reference)
@@ -59,7 +89,15 @@ def test_watching_changes_nothing(reference):
     assert_identical(weights(trained.model), reference)
     validated = {record["step"]: record for record in trained.history.records if "solved" in record}
     assert set(validated) == {3, 6, 8}
-    assert set(validated[8]["exact_match"]) <= {"2", "5"}
+    assert "2" in validated[8]["exact_match"] and set(validated[8]["exact_match"]) <= {"2", "5"}
+
+
+def test_validations_meet_the_examples_of_the_config(monkeypatch):
+    asked = []
+    plain = lengths.evaluate_lengths
+    monkeypatch.setattr(lengths, "evaluate_lengths", lambda *args, **more: asked.append(more) or plain(*args, **more))
+    run(tiny(validate_every=8, validate_lengths=[2], eval_seed=7, eval_hard=0.5))
+    assert [(one["seed"], one["hard"], one["mode"], one["examples"]) for one in asked] == [(7, 0.5, "teacher", 16)]
 
 
 def test_history_and_mode():
@@ -283,6 +321,23 @@ def test_two_processes_are_one(tmp_path, engine):
             torch.testing.assert_close(other[key], tensor, rtol=1e-4, atol=1e-5)
 
 
+class Passes:
+    """Counts how often the attention of the first layer is computed in each step but the first."""
+
+    def __init__(self):
+        self.count, self.per_step = 0, set()
+
+    def __call__(self, step, model):
+        if step == 1:
+            model.model.layers[0].self_attn.register_forward_pre_hook(self.add)
+        else:
+            self.per_step.add(self.count)
+        self.count = 0
+
+    def add(self, *call):
+        self.count += 1
+
+
 OFFSETS = (  # drawn for every example
     {"position_embedding": "learned", "position_options": {"offset": 50}, "scale_hint": "none"},
     {"position_embedding": "abacus", "position_options": {"digit_tokens": [4, 5, 6, 7]}, "scale_hint": "none"},
@@ -291,8 +346,10 @@ OFFSETS = (  # drawn for every example
 
 @pytest.mark.parametrize("settings", [{}, {"position_embedding": "rope", "scale_hint": "none", "groups": 4}, *OFFSETS])
 def test_the_batch_in_parts_is_the_whole_batch(settings):
+    passes = Passes()
     whole = run(tiny(**settings)).model.state_dict()
-    parts = run(tiny(gradient_accumulation_steps=4, **settings)).model.state_dict()
+    parts = run(tiny(gradient_accumulation_steps=4, **settings), on_step=passes).model.state_dict()
+    assert passes.per_step == {4}
     assert all(torch.allclose(whole[name], parts[name], atol=2e-5) for name in whole)
 
 
@@ -321,7 +378,9 @@ def test_parts_must_divide_the_batch():
 
 
 def test_recomputed_activations_change_nothing(reference):
-    again = weights(run(tiny(gradient_checkpointing=True)).model)
+    passes = Passes()
+    again = weights(run(tiny(gradient_checkpointing=True), on_step=passes).model)
+    assert passes.per_step == {2}  # once more in the backward pass
     assert all(torch.allclose(again[name], reference[name], atol=1e-6) for name in reference)
 
 
