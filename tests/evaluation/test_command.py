@@ -123,3 +123,17 @@ def test_report_prints_draws_and_writes(lengthgen, tiny_run, tmp_path):
     page.write_text(before := page.read_text())
     code, out, _ = lengthgen("report", result, "--write_into", page, "--table", "t", "--figure", tmp_path / "x.pdf")
     assert (code, out, page.read_text()) == (2, "", before) and not (tmp_path / "x.pdf").exists()
+
+
+def test_lengths_beyond_a_zero_are_left_out_if_asked(lengthgen, tiny_run):
+    words = ["evaluate", tiny_run, "--lengths", 50, 100, "--examples", 4]
+    rows = [line.split()[0] for line in lengthgen(*words)[1].splitlines()]
+    assert rows == ["n", "50", "100"]
+    rows = [line.split()[0] for line in lengthgen(*words, "--stop_at_zero")[1].splitlines()]
+    assert rows == ["n", "50"]
+
+
+def test_report_of_some_lengths(lengthgen, tiny_run):
+    code, out, _ = lengthgen("report", tiny_run / "result.json", "--lengths", 3)
+    head = [cell.strip() for cell in out.splitlines()[0].split("|")]
+    assert code == 0 and "3" in head and "2" not in head

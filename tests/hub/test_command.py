@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from hf_lengthgen.data.publish import export
+from hf_lengthgen.hub import check, publish
 from hf_lengthgen.hub.command import add_parsers
 
 
@@ -80,3 +81,34 @@ def test_demo_without_gradio(model, monkeypatch):
         run("demo", model)
     with pytest.raises(ValueError, match="there is no model"):
         run("demo", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        ([], "private", None),
+        (["--private"], "private", True),
+        (["--public"], "private", False),
+        (["--message", "First"], "message", "First"),
+        (["--revision", "next"], "revision", "next"),
+        (["--dataset", "me/sums"], "dataset_id", "me/sums"),
+        (["--license", "mit"], "license", "mit"),
+        ([], "license", "apache-2.0"),
+        ([], "checks", True),
+        (["--no_check"], "checks", False),
+        (["--to_folder", "out"], "to_folder", "out"),
+    ],
+)
+def test_every_option_of_push_arrives(model, monkeypatch, words, key, value):
+    given = {}
+    monkeypatch.setattr(publish, "push", lambda folder, name, **options: given.update(options) or folder)
+    run("push", model, "me/adder", *words)
+    assert given[key] == value
+
+
+def test_push_tells_what_was_checked_and_sent(model, monkeypatch, capsys):
+    checked = check.Checked([12], 64, 64, 64)
+    sent = publish.Pushed("https://hub/me/adder", "abc", 40, checked)
+    monkeypatch.setattr(publish, "push", lambda folder, name, **options: sent)
+    run("push", model, "me/adder")
+    assert capsys.readouterr().out == f"The model {checked}.\nhttps://hub/me/adder: 40 files, commit abc\n"
