@@ -95,6 +95,29 @@ def test_the_list_does_not_count_what_was_made_under_other_settings(path, tmp_pa
     assert "8 cells, 0 finished, 8 left" in out and "2 of them have results that were made under other" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (["--jobs", 1], "slots", 1),
+        (["--jobs", 3], "slots", 3),
+        ([], "redo", False),
+        (["--redo"], "redo", True),
+        ([], "keep_models", False),
+        (["--keep_models"], "keep_models", True),
+        ([], "time_limit", None),
+        (["--time_limit", 1.5], "time_limit", 90),
+    ],
+)
+def test_every_option_arrives(path, monkeypatch, words, key, value):
+    seen = {}
+    monkeypatch.setattr(
+        "hf_lengthgen.compare.runner.run_cells",
+        lambda cells, where, slots, **options: seen.update(options, slots=len(slots)) or Outcome(),
+    )
+    call("small.yaml", *words)
+    assert seen[key] == value
+
+
 def test_what_is_imported_is_handed_on_and_recorded(path, tmp_path, monkeypatch):
     """The real thing is in test_cli.py."""
     seen = {}

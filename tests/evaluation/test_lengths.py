@@ -210,6 +210,19 @@ def test_teacher_forcing_reports_token_accuracy():
     assert (result.correct, result.token_accuracy) == (20, 1.0)
 
 
+def test_token_accuracy_by_hand(llama):
+    (result,) = evaluate_lengths(llama, TOKENIZER, TASK, [4], 30, mode="teacher", seed=7, hard=None)
+    samples, right = TASK.sample((4,), 30, np.random.default_rng([7, 4])), []
+    for prompt, answer in zip(samples.prompt_strings(), samples.answer_strings(), strict=True):
+        ids = [*TOKENIZER(prompt + answer).input_ids, TOKENIZER.eos_token_id]
+        with torch.no_grad():
+            said = llama(input_ids=torch.tensor([ids])).logits[0].argmax(-1).tolist()
+        begin = len(ids) - len(answer) - 1
+        right += [said[place - 1] == ids[place] for place in range(begin, len(ids))]
+    assert len(right) == 30 * 5 and 0 < sum(right) < len(right)
+    assert result.token_accuracy == pytest.approx(sum(right) / len(right))
+
+
 def test_first_errors_are_recorded_in_both_modes(llama):
     """Teacher-forced and greedy decoding depart from the right answer at the same place."""
     greedy, teacher = (

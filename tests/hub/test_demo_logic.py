@@ -84,6 +84,14 @@ def test_reads_are_the_attention_of_the_model(adder):
             query = prompt + k - 1
             named = {key for relation in relations if (key := relation.key(query, (n,))) is not None}
             assert {key for key, weight in enumerate(row) if weight > 0} <= named
+    # And their weights are those of the heads, one by one.
+    adder.model.set_attn_implementation("eager")
+    with torch.no_grad():
+        attentions = adder.model(input_ids=torch.tensor([answer.ids]), output_attentions=True).attentions
+    adder.model.set_attn_implementation("sdpa")
+    for k, row in enumerate(layers[1]):
+        heads = attentions[1][0, :, prompt + k - 1, : prompt + k]
+        assert row == pytest.approx([sum(float(head[key]) for head in heads) / len(heads) for key in range(len(row))])
     assert adder.model.sparse, "and the model is as it was"
     assert adder.ask("123456+654321").right
 

@@ -13,6 +13,8 @@ from hf_lengthgen.retrofit.knowledge import HERE, compare, load_trained, main, p
 from .test_modeling_retrofit import disturb
 from .tiny import SMALL, tiny
 
+TEXT = (HERE / "knowledge_text.txt").read_text(encoding="utf-8")
+
 
 def words() -> PreTrainedTokenizerFast:
     """A tokenizer that knows some words and calls the rest w4."""
@@ -74,3 +76,12 @@ def test_bad_input_is_one_line(tmp_path, capsys):
     assert main(["--model", "x"]) == 2 and main(["--base_model", str(tmp_path / "none"), "--model", "x"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "lengthgen: error: the following arguments are required: --base_model" and len(lines) == 2
+
+
+def test_a_model_beside_its_base_is_the_one_compared():
+    base, other = tiny(), tiny()
+    with torch.no_grad():
+        other.lm_head.weight.add_(torch.randn_like(other.lm_head.weight))
+    result = compare(base, words(), lambda: other, new_tokens=1)
+    assert result["largest_difference_of_logits"] > 0.1
+    assert result["perplexity"]["after"] == perplexity(other, words()(TEXT, return_tensors="pt").input_ids)[0]

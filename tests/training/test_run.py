@@ -3,11 +3,14 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from hf_lengthgen.evaluation.result import Result
 from hf_lengthgen.training import run as run_module
 from hf_lengthgen.training import scores
 from hf_lengthgen.training.checkpoints import CheckpointError, CheckpointStore
+from hf_lengthgen.training.loop import TrainingDiverged
 from hf_lengthgen.training.record import checkpoint_text
 from hf_lengthgen.training.run import run
 from hf_lengthgen.training.saving import read_training
@@ -44,6 +47,10 @@ def test_everything_is_written(tmp_path):
         ("teacher", [3], 4),
     ]
     assert result.train_seconds > 0
+    assert result.eval_seconds == sum(score.seconds for score in result.lengths)
+    assert result.parameters == sum(
+        tensor.numel() for tensor in load_file(tmp_path / "model/model.safetensors").values()
+    )
     assert result.peak_memory_mb > 10
     assert result.hardware["threads"] == 1
     assert set(result.fairness) == {"format", "metric", "seeds", "checkpoint", "extra_knowledge"}
@@ -99,6 +106,13 @@ def test_resume_false_starts_over_and_spares_foreign_files(tmp_path, trained_ste
     assert result.seed == 1
     assert trained_steps == [8, 8]
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_that_starts_over_leaves_no_results_of_the_one_before(tmp_path):
+    run(tiny(output_dir=tmp_path), progress=False)
+    with pytest.raises(TrainingDiverged):
+        run(tiny(output_dir=tmp_path, resume=False, learning_rate=1e30, warmup_steps=0), progress=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoints"}
 
 
 def test_the_default_place(tmp_path, monkeypatch):
@@ -228,5 +242,9 @@ def test_a_finished_run_outlives_a_mistake_in_the_next(tmp_path, wrong, monkeypa
 
 def test_a_run_may_start_over_from_its_own_model(tmp_path):
     run(tiny(output_dir=tmp_path), progress=False)
-    result = run(tiny(output_dir=tmp_path, init_from=str(tmp_path), resume=False, seed=1), progress=False)
+    before = load_file(tmp_path / "model" / "model.safetensors")
+    still = {"learning_rate": 1e-9, "gate_learning_rate": 1e-9}
+    result = run(tiny(output_dir=tmp_path, init_from=str(tmp_path), resume=False, seed=1, **still), progress=False)
     assert result.seed == 1 and result.settings["init_from"] == str(tmp_path)
+    after = load_file(tmp_path / "model" / "model.safetensors")
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in ("lm_head.weight", "model.norm.weight"))
