@@ -44,6 +44,29 @@ def test_the_others():
     assert [str(r) for r in carrier("ipe", {"relations": ["i - j = n"]}, "input").relations] == ["i - j = n"]
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "hint", "relation", "last"),
+    [
+        ("shaw", {"window": 3}, "none", "i - j = {}", 2),
+        ("lbpe", {"parametrisation": "table", "table_window": 3}, "none", "i - j = {}", 2),
+        ("shaw", {"window": 3}, "prompt", "i - j = n + {}", 2),
+        ("t5", {"buckets": 8}, "none", "i - j = {}", 3),
+        ("t5", {"buckets": 12}, "prompt", "i - j = n + {}", 2),
+    ],
+)
+def test_a_table_ends_before_the_row_that_stands_for_all_that_is_farther(name, options, hint, relation, last):
+    can = carrier(name, options, hint)
+    assert has(can, relation.format(last)) and not has(can, relation.format(last + 1))
+
+
+def test_heads_that_see_a_window():
+    """Of 8 heads 4 have one; with the hint only that of the first is a class of one distance."""
+    assert has(carrier("hard_alibi", heads=8), "i - j = 3") and not has(carrier("hard_alibi", heads=8), "i - j = 4")
+    hinted = carrier("hard_alibi", scale_hint="prompt", heads=8)
+    assert has(hinted, "i - j = 0") and not has(hinted, "i - j = 1")
+    assert carrier("kerple").relations == carrier("sandwich").relations == ()
+
+
 def test_what_is_carried_keeps_its_classes():
     """The table above against the definition, pair by pair."""
     for name, hint in [("rope", "none"), ("rope", "prompt"), ("t5", "none"), ("t5", "prompt"), ("learned", "none")]:
