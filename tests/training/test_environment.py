@@ -11,6 +11,8 @@ def test_versions():
     assert found["python"] == platform.python_version()
     assert found["torch"] == torch.__version__
     assert found["transformers"] == transformers.__version__
+    numbers_depend_on = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "safetensors", "datasets")
+    assert set(found) == {"python", *numbers_depend_on}
 
 
 def test_hardware():

@@ -132,6 +132,8 @@ def test_stopped_anywhere_and_resumed_is_the_same_run(tmp_path, settings):
         pass
 
     def kill(done, model):
+        if done == 5:
+            time.sleep(0.5)
         if done in (1, 3, 6):
             raise Killed
 
@@ -143,6 +145,7 @@ def test_stopped_anywhere_and_resumed_is_the_same_run(tmp_path, settings):
     resumed = run(config)
     assert_identical(weights(resumed.model), weights(expected.model))
     assert [r["loss"] for r in resumed.history.records] == [r["loss"] for r in expected.history.records]
+    assert resumed.history.seconds > 0.5, "of all parts"
 
 
 def test_kill_minus_nine_and_resume(tmp_path, reference):

@@ -56,3 +56,13 @@ def test_a_history_cut_at_the_best():
     cut = history.cut_at(4)
     assert (cut.steps, cut.final_loss, cut.seconds, cut.best_of_run) == (4, 2.0, 9.0, True)
     assert history.steps == 6 and not history.best_of_run
+
+
+def test_the_mean_of_all_scales_ranks_validations():
+    """Not the best of them; a scale that was left out counts as 0."""
+    lengths = [2, 5]
+    first, second = validated(4, {"2": 1.0, "5": 0.25}, lengths), validated(8, {"2": 0.9, "5": 0.75}, lengths)
+    last = validated(12, {"2": 1.0}, lengths)
+    assert History([first, second]).best() == second
+    assert History([first, second, last]).better_than_last() == second
+    assert History([last, first]).best() == first

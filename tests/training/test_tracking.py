@@ -28,12 +28,16 @@ class Recorder:
 
 def test_records_become_numbers_under_their_step():
     recorder = Recorder()
-    record = {"step": 10, "loss": 0.5, "open_gates": None, "solved": [2], "exact_match": {"2": 1.0, "30x100": 0.25}}
+    record = {"step": 10, "loss": 0.5, "open_gates": 7, "task": "copy", "solved": [2]}
+    record["exact_match"] = {"2": 1.0, "30x100": 0.25}
     with Tracker(recorder, tiny(tracker="tensorboard")) as tracker:
         tracker.log(record)
-    assert recorder.calls == [
+    with Tracker(recorder, tiny(tracker="tensorboard")) as tracker:
+        tracker.log({"step": 20, "loss": 0.4, "open_gates": None})  # an embedding without gates
+    assert recorder.calls[3:] == [("init", "copy-lbpe-seed0", "copy"), ("log", 20, {"loss": 0.4}), ("end",)]
+    assert recorder.calls[:3] == [
         ("init", "copy-lbpe-seed0", "copy"),
-        ("log", 10, {"loss": 0.5, "exact_match/2": 1.0, "exact_match/30x100": 0.25}),
+        ("log", 10, {"loss": 0.5, "open_gates": 7, "exact_match/2": 1.0, "exact_match/30x100": 0.25}),
         ("end",),
     ]
 
