@@ -14,8 +14,9 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
+from .exit_code import Parser
 from .leftover import dotted_options, nothing_more
 from .portable import portable
 
@@ -78,14 +79,11 @@ def _import(modules: Sequence[str]) -> None:
             raise ValueError(f"--import {name}: {type(error).__name__}: {error}") from error
 
 
-class _Parser(argparse.ArgumentParser):
-    """Bad usage is an error like any other: one line, exit code 2."""
+class _Parser(Parser):
+    """Descriptions keep their lines; so do those of the subcommands, which argparse makes of the same class."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see {self.prog} --help)")
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
 
 def _parser() -> _Parser:

@@ -1,9 +1,21 @@
-"""What `python -m` gives back for the small commands of this package."""
+"""What the small commands of this package, `python -m hf_lengthgen.…`, read and give back."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad usage is a ValueError like any other bad input."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
 
 
 def exit_code(work: Callable[[], object]) -> int:

@@ -57,7 +57,7 @@ def _between_tasks(grid: Grid) -> str:
     """What is set for the embedding of one variant on one task, with the knowledge of the task that is in it."""
     found: dict[tuple[str, str], list[str]] = {}
     for task, variant in dict.fromkeys((cell.task, cell.variant) for cell in grid.cells):
-        settings = [key for key in grid.own.get(f"{task}/{variant}", ()) if key in _OF_THE_EMBEDDING]
+        settings = [key for key in grid.special.get(f"{task}/{variant}", ()) if key in _OF_THE_EMBEDDING]
         if settings:
             found.setdefault((task, ", ".join(settings)), []).append(grid.labels[variant])
     if not found:

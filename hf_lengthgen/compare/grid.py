@@ -74,13 +74,13 @@ class Grid:
         cells: in the order in which they are run: all of the first seed, then the next, so that an interrupted
             comparison has breadth.
         labels: variant -> what tables and figures call it, for all variants of the file.
-        own: pair -> the settings that its variant has on its task alone, where they are not those it has elsewhere.
+        special: pair -> the settings that its variant has on its task alone, where they are not those it has elsewhere.
     """
 
     name: str
     cells: tuple[Cell, ...]
     labels: Mapping[str, str]
-    own: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    special: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -179,7 +179,7 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
         for variant in variants
     }
     cells: list[Cell] = []
-    own: dict[str, list[str]] = {}
+    changed: dict[str, list[str]] = {}
     for task, task_entry in tasks.items():
         special = _mapping(task_entry.get("variants"), f"{source}: tasks: {task}: variants")
         for variant, settings in special.items():
@@ -190,10 +190,10 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
             if not _meets(entry, task, tasks, f"{source}: variants: {variant}"):
                 continue
             values = {"task": task, "position_embedding": variant} | base
-            for part, other in ((task_entry, _TASK), (entry, _VARIANT)):
-                values |= {key: value for key, value in part.items() if key not in other}
+            for part, own in ((task_entry, _TASK), (entry, _VARIANT)):
+                values |= {key: value for key, value in part.items() if key not in own}
             only_here = special.get(variant) or {}
-            own[f"{task}/{variant}"] = [key for key, value in only_here.items() if values.get(key) != value]
+            changed[f"{task}/{variant}"] = [key for key, value in only_here.items() if values.get(key) != value]
             values |= only_here
             apply_overrides(values, given)
             where = f"{source}: {task}/{variant}"
@@ -206,7 +206,7 @@ def make_grid(data: Any, source: str, overrides: Iterable[str] = ()) -> Grid:
     _check_scales(cells, source)
     order = {seed: place for place, seed in enumerate(dict.fromkeys(seed for own in runs.values() for seed in own))}
     cells.sort(key=lambda cell: order[cell.seed])  # stable: tasks and variants stay as they are
-    return Grid(name, tuple(cells), variant_labels(cells, given_labels), own)
+    return Grid(name, tuple(cells), variant_labels(cells, given_labels), changed)
 
 
 def check_cells(grid: Grid) -> None:

@@ -8,7 +8,6 @@ no Scale Hint is given with it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import platform
@@ -16,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..exit_code import exit_code
+from ..exit_code import Parser, exit_code
 
 HERE = Path(__file__).parent
 MODES = ("prompt", "input")
@@ -102,11 +101,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     from .run import portable
     from .settings import RetrofitTraining
 
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str):
-            raise ValueError(message)
-
-    parser = Parser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = Parser(prog="python -m hf_lengthgen.retrofit.knowledge", description=__doc__.splitlines()[0])
     parser.add_argument("--base_model", required=True, help="folder or name for from_pretrained")
     parser.add_argument("--gguf_file", help="a GGUF file in it")
     parser.add_argument("--base_name", help="what the result calls it (default: the last part of base_model)")

@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..exit_code import exit_code
+from ..exit_code import Parser, exit_code
 from ..files import check_file, write_json
 
 
@@ -62,10 +61,19 @@ def _layers(model: Any) -> list[Any]:
     return layers
 
 
-def ablation(model: Any, tokenizer: Any, task: Any, n: Any, examples: int = 64, seed: int = 1234) -> dict[str, int]:
+def ablation(
+    model: Any,
+    tokenizer: Any,
+    task: Any,
+    n: Any,
+    examples: int = 64,
+    seed: int = 1234,
+    progress: Callable[[str, int], None] = lambda relation, right: None,
+) -> dict[str, int]:
     """How many examples of scale n are right, teacher-forced: "" -> as the model is, relation -> without it.
 
-    The examples are those of `evaluate_lengths` with the same seed. Raises: what it and `closed` raise.
+    The examples are those of `evaluate_lengths` with the same seed. progress: called with each of these as soon as it
+    is known. Raises: what `evaluate_lengths` and `closed` raise.
     """
     from ..evaluation.lengths import evaluate_lengths
 
@@ -77,21 +85,18 @@ def ablation(model: Any, tokenizer: Any, task: Any, n: Any, examples: int = 64, 
     for relation in relations:
         with closed(model, relation):
             found[relation] = right()
-        print(f"{len(found) - 1}/{len(relations)} without {relation}: {found[relation]} of {examples}", file=sys.stderr)
+        progress(relation, found[relation])
     return found
 
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """The command; returns the result, and with --output writes it."""
+    from ..evaluation.table import columns
     from ..hub.loading import find_folder, load_folder
     from ..portable import portable
     from ..training import saving
     from ..training.mixture import part_to_evaluate
     from ..training.values import convert
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str):
-            raise ValueError(message)
 
     parser = Parser(prog="python -m hf_lengthgen.theory.ablation", description=__doc__.splitlines()[0])
     parser.add_argument("model", help="folder of a model, or its name on the Hub")
@@ -106,7 +111,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
     config, _ = saving.read_training(folder)
     model, tokenizer = load_folder(folder)
     _, task, tokenizer, options = part_to_evaluate(folder, tokenizer, None, {})
-    found = ablation(model, tokenizer, task, n, chosen.examples, chosen.seed)
+
+    def tell(relation: str, right: int) -> None:
+        print(f"without {relation}: {right} of {chosen.examples}", file=sys.stderr, flush=True)
+
+    found = ablation(model, tokenizer, task, n, chosen.examples, chosen.seed, tell)
     result = {
         "command": portable(["python", "-m", "hf_lengthgen.theory.ablation", *arguments]),
         "model": {"task": task.name, "task_options": options, "seed": config.seed, "steps": config.steps},
@@ -117,9 +126,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     }
     if chosen.output is not None:
         write_json(Path(chosen.output), result)
-    print(f"as it is: {result['right']} of {chosen.examples}")
-    for relation, right in sorted(found.items(), key=lambda pair: pair[1]):
-        print(f"without {relation}: {right}")
+    rows = [(str(right), f"without {relation}") for relation, right in sorted(found.items(), key=lambda pair: pair[1])]
+    print(columns([("right", f"of {chosen.examples}"), (str(result["right"]), "as it is"), *rows]))
     return result
 
 

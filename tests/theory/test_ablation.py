@@ -61,6 +61,8 @@ def test_the_command(tiny_run, tmp_path, capsys):
     assert (found["n"], found["examples"], found["model"]["task"]) == (2, 4, "copy")
     lengths = json.loads((tiny_run / "lengths.json").read_text())["lengths"]
     assert found["right"] == lengths[0]["correct"]
-    assert f"as it is: {found['right']} of 4" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert told.out.splitlines()[:2] == ["right  of 4", f"{found['right']}      as it is"]
+    assert len(told.out.splitlines()) == 2 + len(found["right_without"]) and "without i - j = n: " in told.err
     assert main([str(tiny_run), "--n", "none"]) == 2
     assert main([str(tmp_path), "--n", "2"]) == 2
