@@ -75,9 +75,9 @@ def test_a_changed_model_is_told_from_its_base():
 def test_bad_input_is_one_line(tmp_path, capsys):
     assert main(["--model", "x"]) == 2 and main(["--base_model", str(tmp_path / "none"), "--model", "x"]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert (
-        lines[0]
-        == "lengthgen: error: the following arguments are required: --base_model (see python -m hf_lengthgen.retrofit.knowledge --help)"
+    assert lines[0] == (
+        "lengthgen: error: the following arguments are required: --base_model "
+        "(see python -m hf_lengthgen.retrofit.knowledge --help)"
     )
     assert len(lines) == 2
 
