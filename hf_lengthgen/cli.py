@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from . import __version__
 from .exit_code import Parser
 from .leftover import dotted_options, nothing_more
 from .portable import portable
@@ -104,6 +105,7 @@ def _parser() -> _Parser:
         help="first import this module, installed or in the current folder, which registers an embedding or a task "
         "(again for another one)",
     )
+    parser.add_argument("--version", action="version", version=f"hf_lengthgen {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     add_train(commands, PROGRAM)

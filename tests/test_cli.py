@@ -3,6 +3,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def test_help_exits_with_zero(capsys, words):
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: lengthgen") and "%%" not in out
+
+
+def test_the_version_is_the_installed_one(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0 and capsys.readouterr().out == f"hf_lengthgen {version('hf_lengthgen')}\n"
 
 
 def test_help_is_quick():

@@ -1,6 +1,7 @@
 """Stands for `lengthgen train --config FILE`: what it does depends on the setting `steps`.
 
 1: writes a result. 2: fails. 3: waits for SIGTERM, saves and leaves; started again, writes a result. 4: leaves none.
+9: hears SIGTERM and stays.
 """
 
 import signal
@@ -28,6 +29,11 @@ if config["steps"] == 3 and not (folder / "saved").exists():
     signal.signal(signal.SIGTERM, leave)
     (folder / "waiting").touch()
     time.sleep(60)
+if config["steps"] == 9:
+    signal.signal(signal.SIGTERM, lambda *_: (folder / "asked").touch())
+    (folder / "waiting").touch()
+    for _ in range(600):
+        time.sleep(0.1)
 if config["steps"] != 4:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from evaluation.results import make_result

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from hf_lengthgen.compare import command
-from hf_lengthgen.compare.runner import CellsFailed, Outcome
+from hf_lengthgen.compare.estimate import duration, prior
+from hf_lengthgen.compare.runner import CellsFailed, ComparisonInterrupted, Outcome
 from hf_lengthgen.evaluation.result import Result
 
 from .grids import data, file_result, grid, layout
@@ -74,6 +75,19 @@ def test_list_says_what_is_left_and_runs_nothing(path, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "  rope 1/2, hinted 0/2" in out and "8 cells, 1 finished, 7 left" in out and "with 4 at a time" in out
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_list_adds_up_the_time_of_what_is_left(path, tmp_path, capsys):
+    """Nothing is measured yet: the sum of the first guesses, by task and of all, shared by those that run at a time."""
+    call(path, *places(tmp_path), "--list", "--jobs", 4, "--steps", 200_000)
+    cells = grid(base=data()["base"] | {"steps": 200_000}, tasks=[{"name": "copy"}, {"name": "reverse"}]).cells
+    total = sum(map(prior, cells))
+    assert duration(total) != duration(total / 4)
+    out = capsys.readouterr().out
+    assert f"8 left: about {duration(total)} of one core, {duration(total / 4)} with 4 at a time." in out
+    for task in ("copy", "reverse"):
+        own = sum(prior(cell) for cell in cells if cell.task == task)
+        assert f"{task}: 4 cells, 4 left, about {duration(own)}" in out
 
 
 def test_the_list_reckons_with_one_cell_per_gpu(path, tmp_path, capsys, monkeypatch):
@@ -178,6 +192,32 @@ def test_failed_cells_end_in_exit_code_1_and_a_report(path, tmp_path, monkeypatc
     with pytest.raises(CellsFailed, match="1 cells failed, the first of them copy/rope seed 0: why") as error:
         call(path, *places(tmp_path))
     assert error.value.exit_code == 1 and (tmp_path / "results" / "README.md").exists()
+
+
+def test_an_interruption_leaves_a_report_too(path, tmp_path, monkeypatch):
+    file_result(grid().cells[0], layout(tmp_path), 8, 3)
+
+    def interrupted(*_, **__):
+        raise ComparisonInterrupted("SIGINT received")
+
+    monkeypatch.setattr("hf_lengthgen.compare.runner.run_cells", interrupted)
+    with pytest.raises(ComparisonInterrupted):
+        call(path, *places(tmp_path))
+    assert "8 cells, 1 finished, 7 missing" in (tmp_path / "results" / "README.md").read_text()
+
+
+def test_what_was_made_under_other_settings_stops_all_but_redo(path, tmp_path, monkeypatch):
+    file_result(grid().cells[0], layout(tmp_path), 8, 3)
+    seen = []
+    monkeypatch.setattr("hf_lengthgen.compare.runner.run_cells", lambda *_, **__: seen.append(1) or Outcome())
+    with pytest.raises(ValueError, match="made under other settings: steps was 20 and is 7. Use --redo"):
+        call(path, *places(tmp_path), "--steps", 7)
+    assert seen == []
+    call(path, *places(tmp_path), "--steps", 7, "--redo")
+    assert seen == [1]
+    # The report tells of a result that it leaves out.
+    text = (tmp_path / "results" / "README.md").read_text()
+    assert "Left out, since they were made under other settings: " in text and "copy/rope/seed0.json." in text
 
 
 def test_the_time_limit_is_in_minutes_and_says_what_is_left(path, tmp_path, capsys):

@@ -1,3 +1,4 @@
+from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from hf_lengthgen.compare.figures import heat_map, task_figure
@@ -48,6 +49,27 @@ def test_variants_with_training_lengths_of_their_own_are_drawn(tmp_path):
     ]
     axes = task_figure(filed(tmp_path, variants=variants), "copy").axes[0]
     assert axes.get_title(loc="left") == "copy: trained on n = 1–4 or 2–8" and not axes.patches
+
+
+def test_the_heat_map_is_white_at_nothing_and_darker_the_farther(tmp_path):
+    """On a logarithmic scale: from 4 to 8 as far as from 8 to 16."""
+    lengths = TINY | {"eval_lengths": [2, 4, 8, 16]}
+    variants = [{"name": f"v{i}", "position_embedding": "rope", "scale_hint": "none"} for i in range(4)]
+    made, where = grid(base=lengths, tasks=[{"name": "copy"}], variants=variants, seeds=[0]), layout(tmp_path)
+    for cell, correct in zip(made.cells, ((0,), (8, 8, 0), (8, 8, 8, 0), (8, 8, 8, 8)), strict=True):
+        file_result(cell, where, *correct)
+    outcomes = gather(made, where)
+    assert [pair.reach(0.95) for pair in outcomes.pairs.values()] == [0, 4, 8, 16]
+    axes = heat_map(outcomes).axes[0]
+    faces = [patch.get_facecolor()[:3] for patch in axes.patches]
+    brightness = [sum(face) for face in faces]
+    assert brightness == sorted(brightness, reverse=True) and len(set(brightness)) == 4
+    blues = colormaps["Blues"]
+    assert faces[0] == blues(0.0)[:3] and faces[-1] == blues(1.0)[:3]
+    # Half the shortest length that was trained on, 2, has the faintest blue: 2, 4, 8, 16 are evenly spaced.
+    assert faces[1:] == [blues(0.15 + 0.85 * step / 3)[:3] for step in (1, 2, 3)]
+    # Figures stay legible on dark fields.
+    assert [text.get_color() for text in axes.texts][0] == "#222222" and axes.texts[-1].get_color() == "white"
 
 
 def test_without_test_lengths_there_is_no_heat_map(tmp_path):

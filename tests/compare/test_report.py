@@ -78,8 +78,11 @@ def test_the_heat_map_shows_every_pair(report):
 def test_the_readme_points_at_files_that_exist_and_says_what_is_missing(report):
     folder, *_ = report
     text = (folder / "README.md").read_text()
-    for target in re.findall(r"!\[.*?\]\((.*?)\)", text):
-        assert (folder / target).is_file()
+    shown = re.findall(r"!\[(.*?)\]\((.*?)\)", text)
+    assert shown == [("effective length", "figures/heat_map.svg")] + [
+        (task, f"figures/{task}.svg") for task in ("copy", "reverse")
+    ]
+    assert all((folder / target).is_file() for _, target in shown)
     assert "12 cells, 8 finished, 4 missing" in text and "- shift: rope (2 of 2), hinted (2 of 2)" in text
     assert "`lengthgen compare small & more`" in text
     assert "No cell of this task is finished yet." in text
@@ -146,6 +149,14 @@ def test_a_report_of_scales_of_one_size_and_of_several_training_ranges(tmp_path)
     assert "Trained on n = 1..4 or 2..8, 20 steps." in text
     assert "variants differ in n_min (on every task), n_max (on every task)" in text
     assert "At n = 24x12:" in text and (where.output_dir / "figures" / "addition.svg").is_file()
+
+
+def test_every_number_of_steps_is_told(tmp_path):
+    variants = [{"name": "rope", "scale_hint": "none"}, {"name": "none", "scale_hint": "none", "steps": 1500}]
+    made = grid(variants=variants)
+    write_report(made, layout(tmp_path), "x")
+    text = (tmp_path / "results" / "README.md").read_text()
+    assert "Trained on n = 1..4, 20 to 1,500 steps." in text and "Trained on n = 1..4, 10 to 1,500 steps." in text
 
 
 def test_a_report_without_test_lengths(tmp_path):

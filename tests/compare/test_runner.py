@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hf_lengthgen.compare import job, runner
-from hf_lengthgen.compare.job import CellBusy, Job, claim, last_line
+from hf_lengthgen.compare.estimate import duration
+from hf_lengthgen.compare.job import PROGRAM, CellBusy, Job, claim, last_line
 from hf_lengthgen.compare.runner import ComparisonInterrupted, check_finished, run_cells
 from hf_lengthgen.training.deciding import deciding, digest
 
@@ -50,6 +52,14 @@ def test_results_are_filed_with_what_a_run_cannot_know(tmp_path):
     assert not where.work(one).exists() and where.work(one, ".log").exists()
     assert len(lines) == 2 and all("4: 100 %" in line for line in lines)
     assert "1 left" in lines[0] and "the last one" in lines[1]
+
+
+def test_the_rest_is_shared_by_the_runs_at_a_time(tmp_path, monkeypatch):
+    """Each cell takes 100 seconds of its own; the four that are left take 200 with two at a time."""
+    monkeypatch.setattr(Job, "spent", lambda job: 100.0)
+    lines = []
+    run_cells(cells(1, 1, 1, 1, 1), layout(tmp_path), [None, None], say=lines.append)
+    assert lines[0].endswith(f"; 4 left, about {duration(200)})")
 
 
 def test_a_finished_cell_is_not_repeated(tmp_path):
@@ -98,6 +108,19 @@ def test_an_interruption_lets_the_runs_save_and_they_go_on_later(tmp_path, numbe
     outcome = run_cells([one, two, three], where, [None, None], say=lambda line: None)
     assert len(outcome.finished) == 3 and starts(one, where) == 2
     assert 1000 < where.finished(one).wall_seconds < 1060  # both attempts
+
+
+def test_a_run_that_does_not_leave_is_killed(tmp_path, monkeypatch):
+    """It hangs, say: it is asked, waited for, and then ended, so that nothing keeps the cell."""
+    where = layout(tmp_path)
+    (stuck,) = cells(9)
+    monkeypatch.setattr(runner, "_SAVE_SECONDS", 0.3)
+    mine = begin(stuck, where)
+    while not (where.work(stuck) / "waiting").exists():
+        time.sleep(0.02)
+    runner._stop_all([mine])
+    assert (where.work(stuck) / "asked").exists() and mine.poll() == -signal.SIGKILL
+    claim(stuck, where).close()  # CellBusy if it were still there
 
 
 def test_no_run_outlives_an_error(tmp_path, monkeypatch):
@@ -161,6 +184,26 @@ def test_the_time_of_a_filed_cell_is_not_added_to_a_new_one(tmp_path):
         assert mine.process.wait() == 0
         assert 100 <= mine.collect("again", keep_models=False).wall_seconds < 190
         where.result(cell).unlink()
+
+
+def test_a_key_press_reaches_the_comparison_alone(tmp_path):
+    """A run has a session of its own: Ctrl-C goes to all processes of a terminal's session, and a run is told by us."""
+    where = layout(tmp_path)
+    (cell,) = cells(3)
+    mine = begin(cell, where)
+    try:
+        assert os.getsid(mine.process.pid) == mine.process.pid != os.getsid(0)
+    finally:
+        mine.kill()
+        mine.release()
+
+
+def test_a_run_does_not_take_its_package_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "hf_lengthgen").mkdir()
+    (tmp_path / "hf_lengthgen" / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and "the wrong one" not in done.stderr
 
 
 def test_a_device_is_handed_on(tmp_path, monkeypatch):

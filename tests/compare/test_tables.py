@@ -7,6 +7,7 @@ import pytest
 from hf_lengthgen.compare import tables
 from hf_lengthgen.compare.outcomes import gather
 from hf_lengthgen.evaluation.result import Result
+from hf_lengthgen.evaluation.statistics import wilson
 
 from .grids import file_result, grid, layout
 
@@ -68,6 +69,14 @@ def test_the_table_of_a_task(outcomes):
 
 def test_one_csv_line_per_cell_and_length(outcomes):
     rows = list(csv.DictReader(io.StringIO(tables.csv_text(outcomes))))
+    assert [row["train_seconds"] for row in rows] == ["181.2"] * 6  # 181.25 as recorded
+    for row in rows:
+        if row["tested"] == "yes":
+            low, high = wilson(int(row["correct"]), 8)
+            assert (float(row["ci_low"]), float(row["ci_high"])) == pytest.approx((low, high), abs=1e-6)
+            assert low < high
+        else:
+            assert row["ci_low"] == row["ci_high"] == ""
     found = [(r["task"], r["variant"], r["seed"], r["n"], r["correct"], r["exact_match"], r["tested"]) for r in rows]
     assert found == [
         ("copy", "rope", "0", "4", "8", "1.0", "yes"),
@@ -90,6 +99,7 @@ def test_one_summary_line_per_pair(outcomes):
     assert [float(rope[f"largest{end}"]) for end in ("", "_low", "_high")] == [0.375, 0.0, 0.75]
     # One seed falls from 100% to 75% between 4 and 8, the other has nothing.
     assert [float(rope[f"area{end}"]) for end in ("", "_low", "_high")] == [0.4375, 0.0, 0.875]
+    assert rope["largest_n"] == hinted["largest_n"] == empty["largest_n"] == "8"
     assert empty["finished"] == "0" and empty["largest"] == empty["area"] == empty["effective_length_99"] == ""
 
 
@@ -137,7 +147,28 @@ def test_fairness_versions_and_cost(outcomes):
     assert {"": "seeds", "value": "2 runs a pair, all finished ones counted", "of": "all"} in rows
     found = {row[""]: row["value"] for row in cells(tables.versions_table(outcomes))}
     assert found["commit"] == "unknown" and found["torch"] == "2.13.0" and found["device"] == "cpu"
-    assert tables.cost_text(outcomes).startswith("3 cells took 3 min of wall time")
+
+
+def test_cost_and_versions_of_results_that_differ(tmp_path):
+    made, where = grid(tasks=[{"name": "copy"}], seeds=[0, 1]), layout(tmp_path)
+    peaks, sizes = (500.0, 1234.5, None, 700.0), (900, 800, 12_000, 800)
+    torch = ("2.13.0", "2.13.0", "2.14.0", "2.13.0")
+    for cell, peak, size, version in zip(made.cells, peaks, sizes, torch, strict=True):
+        file_result(cell, where, 8, 8, peak_memory_mb=peak, parameters=size, versions={"torch": version})
+    outcomes = gather(made, where)
+    assert tables.cost_text(outcomes) == (
+        "4 cells took 4 min of wall time, one thread each. Largest memory of a cell: 1,234 MiB. "
+        "Models have 800 to 12,000 parameters."
+    )
+    found = {row[""]: row["value"] for row in cells(tables.versions_table(outcomes))}
+    assert found["torch"] == "2.13.0 (3 cells), 2.14.0 (1 cells)" and found["device"] == "cpu"
+
+
+def test_what_nobody_tested_is_a_dash(tmp_path):
+    """The run got its shortest length right and was stopped from outside, or was made before a length was added."""
+    made, where = grid(tasks=[{"name": "copy"}], variants=VARIANTS[:1], seeds=[0]), layout(tmp_path)
+    file_result(made.cells[0], where, 8)
+    assert cells(tables.largest_table(gather(made, where))) == [{"task": "copy", "RoPE": "–"}]
 
 
 def test_the_factor_counts_from_the_lengths_that_were_met_and_one_seed_has_no_interval(tmp_path):
