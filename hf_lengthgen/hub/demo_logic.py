@@ -204,8 +204,8 @@ class Model:
             _mono("the model ", shown),
             _mono("Python    " if answer.sum_expected is not None else "the task  ", wanted),
         ]
-        if answer.written == answer.expected and not answer.ended:
-            lines.append("<p>The answer did not end there: the model went on writing.</p>")
+        if answer.written.startswith(answer.expected) and len(answer.written) > len(answer.expected):
+            lines.append("<p>The answer should have ended there: the model went on writing.</p>")
         return "".join(lines)
 
     def reads_html(self, answer: Answer, layer: int | None = None, first: int = 0) -> str:

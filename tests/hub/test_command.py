@@ -83,6 +83,14 @@ def test_demo_without_gradio(model, monkeypatch):
         run("demo", "nowhere")
 
 
+@pytest.mark.parametrize(("words", "port"), [([], 7860), (["--port", "8001"], 8001)])
+def test_the_models_and_the_port_of_the_demo_arrive(monkeypatch, words, port):
+    started = []
+    monkeypatch.setattr("hf_lengthgen.hub.demo.launch", lambda places, port: started.append((places, port)))
+    run("demo", "one", "other", *words)
+    assert started == [(["one", "other"], port)]
+
+
 @pytest.mark.parametrize(
     ("words", "key", "value"),
     [

@@ -55,7 +55,20 @@ def test_a_wrong_answer_is_told(adder, monkeypatch):
     )
     answer = adder.ask("12+34")
     assert not answer.right and not answer.ended and answer.sum_written == "746" and answer.sum_expected == "46"
-    assert "✗ wrong" in adder.verdict_html(answer)
+    html = adder.verdict_html(answer)
+    assert "✗ wrong" in html and "the model went on writing" not in html
+
+
+def test_a_right_answer_that_goes_on_is_wrong_and_says_why(adder, monkeypatch):
+    """More zeros: written as people write it, the sum looks right."""
+    right = adder.ask("12+34")
+    row = [*right.ids, *adder.tokenizer.convert_tokens_to_ids(["0", "0"])]
+    monkeypatch.setattr(adder.model, "generate", lambda **_: torch.tensor([row]))
+    answer = adder.ask("12+34")
+    assert not answer.right and answer.sum_written == answer.sum_expected == "46"
+    html = adder.verdict_html(answer)
+    assert "✗ wrong" in html and "The answer should have ended there: the model went on writing." in html
+    assert "went on" not in adder.verdict_html(right)
 
 
 @pytest.mark.parametrize("text", ["", "hello", "12+", "12-3", "12+34+56", "<b>1</b>+2", "9" * LONGEST + "+1"])
@@ -108,6 +121,19 @@ def test_reads_drawn_over_the_string(adder):
     later = adder.reads_html(answer, 1, first=40)
     assert later.count("<div>") == 2 and "  41 " in later
     assert "layer must be one of 0 to 1" in adder.reads_html(answer, 7)
+
+
+def test_a_token_is_as_dark_as_it_is_read(adder):
+    """The most read of a row is drawn full, the others by their share of it."""
+    answer = adder.ask("123456+654321")
+    html = adder.reads_html(answer)
+    shades = [
+        [float(shade) for shade in re.findall(r"rgba\(0,114,178,([\d.]+)\)", row)]
+        for row in re.findall(r"<div>(.*?)</div>", html)
+    ]
+    for row, weights in zip(shades, adder.reads(answer), strict=True):
+        assert row == pytest.approx([weight / max(weights) for weight in weights], abs=0.0051)
+        assert max(row) == 1 and min(row) == 0
 
 
 def test_too_long_to_draw(adder, monkeypatch):

@@ -9,7 +9,7 @@ import sys
 import datasets
 import numpy as np
 import pytest
-from huggingface_hub import HfApi, constants
+from huggingface_hub import HfApi, constants, get_session
 
 from hf_lengthgen.data.load_dataset import load_dataset
 from hf_lengthgen.data.publish import export
@@ -90,6 +90,33 @@ def test_a_second_push_replaces_and_a_third_does_nothing(hub, assembled):
     commits = len(hub.repos["model", "me/adder"].history)
     assert upload(assembled, "me/adder") == pushed
     assert len(hub.repos["model", "me/adder"].history) == commits == 2
+
+
+def test_every_commit_says_what_it_is(hub, model, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(publish, "_commit", lambda api, repo_id, kind, branch, local, message: said.append(message))
+    monkeypatch.setattr(publish, "_different", lambda *_: [])
+    push(model, "me/adder", checks=False)
+    push(model, "me/adder", checks=False, message="Longer")
+    folder = export(tmp_path / "out", "copy", rows=20, n_max=4)
+    push_dataset(folder, "me/copies")
+    push_dataset(folder, "me/copies", message="More rows")
+    assert said == ["Model and results", "Longer", "Data set", "More rows"]
+
+
+def test_the_wait_for_an_answer_is_bounded_during_a_push_alone(hub, few, monkeypatch):
+    session = get_session()
+    before, during = session.timeout, []
+    real = publish._commit
+    monkeypatch.setattr(publish, "_commit", lambda *given: during.append(get_session().timeout) or real(*given))
+    upload(few, "me/adder")
+    assert get_session() is session and session.timeout == before
+    monkeypatch.setenv("HF_HUB_UPLOAD_TIMEOUT", "7")
+    hub.inject(r"POST .*/commit/", "status", value=402)
+    with pytest.raises(HubError):
+        upload(few, "me/other")
+    assert session.timeout == before
+    assert [timeout.read for timeout in during] == [publish.SILENCE, 7]
 
 
 def test_another_branch(hub, assembled):
