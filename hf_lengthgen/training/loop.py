@@ -117,7 +117,8 @@ def train(
         objective, prepared = accelerator.prepare(Objective(model), optimizer)
         whole = Whole(model, prepared)
     loop = _Loop(config, accelerator, objective, prepared, whole, parts, batches, store, history)
-    with own_generator(accelerator.device), StopRequest() as stop, Tracker(accelerator, config) as loop.tracker:
+    tracker = Tracker(accelerator, config, resumed=start > 0)
+    with own_generator(accelerator.device), StopRequest() as stop, tracker as loop.tracker:
         loop.go(start, stop, progress and accelerator.is_local_main_process, on_step)
         whole.pull(config.steps)  # before the tracker ends, which takes the connection between processes with it
     whole.live.set_gate_noise(None)

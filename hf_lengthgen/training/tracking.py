@@ -7,6 +7,7 @@ from typing import Any
 
 from .arguments import TrainingConfig
 
+PROJECT = "hf_lengthgen"  # in trackers with projects: runs that are to be compared lie side by side
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "trackio": ("trackio",), "wandb": ("wandb",)}
 
 
@@ -18,17 +19,31 @@ def check_tracker(name: str) -> None:
 
 
 class Tracker:
-    """Within its scope `log` hands records of the history on; does nothing where the tracker is `none`."""
+    """Within its scope `log` hands records of the history on; does nothing where the tracker is `none`.
 
-    def __init__(self, accelerator: Any, config: TrainingConfig) -> None:
-        self.accelerator, self.config = accelerator, config
+    resumed: the run goes on from a checkpoint, and so does what is tracked of it.
+    """
+
+    def __init__(self, accelerator: Any, config: TrainingConfig, *, resumed: bool = False) -> None:
+        self.accelerator, self.config, self.resumed = accelerator, config, resumed
         self.active = config.tracker != "none"
 
     def __enter__(self) -> Tracker:
         if self.active:
             plain = {key: value for key, value in self.config.to_dict().items() if isinstance(value, int | float | str)}
-            self.accelerator.init_trackers(self.config.run_name, config=plain)
+            self.accelerator.init_trackers(self._project(), config=plain, init_kwargs=self._options())
         return self
+
+    def _project(self) -> str:
+        """For tensorboard the name of the run's own folder in output_dir."""
+        return self.config.run_name if self.config.tracker == "tensorboard" else PROJECT
+
+    def _options(self) -> dict[str, dict[str, str]]:
+        options = {
+            "trackio": {"name": self.config.run_name, "resume": "allow" if self.resumed else "never"},
+            "wandb": {"name": self.config.run_name},
+        }
+        return {name: given for name, given in options.items() if name == self.config.tracker}
 
     def log(self, record: dict[str, Any]) -> None:
         """Logs the numbers of a record under its step."""

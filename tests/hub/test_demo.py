@@ -61,7 +61,7 @@ def test_the_space_is_whole(model, tmp_path):
 
 
 def test_the_page_answers(model):
-    gradio = pytest.importorskip("gradio", minversion="5", reason="an extra: pip install gradio")
+    gradio = pytest.importorskip("gradio", minversion="5", reason="an extra: make test-extras")
     page = demo.build([model])
     assert isinstance(page, gradio.Blocks)
     dropdowns = [block for block in page.blocks.values() if isinstance(block, gradio.Dropdown)]

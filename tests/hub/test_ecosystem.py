@@ -160,8 +160,8 @@ def test_torch_export_of_other_embeddings_is_equal():
 
 
 def test_onnx_of_the_hardened_model_is_equal(adder, tmp_path):
-    onnx = pytest.importorskip("onnx", reason="an extra: pip install onnx onnxscript")
-    pytest.importorskip("onnxscript", reason="an extra: pip install onnx onnxscript")
+    onnx = pytest.importorskip("onnx", reason="an extra: make test-extras")
+    pytest.importorskip("onnxscript", reason="an extra: make test-extras")
     from onnx.reference import ReferenceEvaluator
 
     network, tokenizer = adder
@@ -193,7 +193,7 @@ def settings(folder, **more):
 
 def test_peft_trains_saves_merges_and_loads(tmp_path):
     """LoRA on attention, and the position parameters whole: `modules_to_save` takes each of `model.positions`."""
-    peft = pytest.importorskip("peft", reason="an extra: pip install peft")
+    peft = pytest.importorskip("peft", reason="an extra: make test-extras")
     from transformers import Trainer, TrainingArguments
 
     from hf_lengthgen.data.collator import TaskCollator
@@ -233,7 +233,7 @@ def test_peft_trains_saves_merges_and_loads(tmp_path):
 
 
 def test_trl_trains_it(tmp_path):
-    trl = pytest.importorskip("trl", reason="an extra: pip install trl")
+    trl = pytest.importorskip("trl", reason="an extra: make test-extras")
     network, tokenizer = small("rope")
     rows = load_dataset("copy", rows=256, n_max=4, cache_dir=str(tmp_path / "cache"))
     rows = rows.select_columns(["prompt", "answer"]).rename_column("answer", "completion")

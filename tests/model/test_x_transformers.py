@@ -1,4 +1,4 @@
-"""Embeddings that x-transformers has as well, against it: `make test-peers` installs it."""
+"""Embeddings that x-transformers has as well, against it: `make test-extras` installs it."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from .cases import Case
 from .contexts import context
 
-peer = pytest.importorskip("x_transformers.x_transformers", reason="x-transformers is an extra: make test-peers")
+peer = pytest.importorskip("x_transformers.x_transformers", reason="x-transformers is an extra: make test-extras")
 
 LENGTH, HEADS, WIDTH = 40, 4, 8  # as in Case: 4 heads of 8
 

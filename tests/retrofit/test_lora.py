@@ -20,7 +20,7 @@ from .tiny import SMALL, tiny
 
 @pytest.fixture
 def peft():
-    return pytest.importorskip("peft", reason="needs the package peft")
+    return pytest.importorskip("peft", reason="an extra: make test-extras")
 
 
 def test_lora_trains_beside_the_additions(peft):

