@@ -101,7 +101,7 @@ def _learned_prf(given: _Given) -> Carrier:
     kinds = {
         "linear": _dictionary,
         "mlp": _network,
-        "table": lambda given: _table(given, given.options.table_window - 1),
+        "table": lambda given: _clipped(given, given.options.table_window),
     }
     return kinds[given.options.parametrisation](given)
 
@@ -131,17 +131,21 @@ def _hard_alibi(given: _Given) -> Carrier:
     return Carrier(found, (nope(),), "a class is a window of distances")
 
 
-def _table(given: _Given, reach: int = _WINDOW, kind: str = "a distance", prfs: tuple[Prf, ...] = ()) -> Carrier:
-    """A free value for each distance up to `reach`."""
+def _table(given: _Given, prfs: tuple[Prf, ...], reach: int = _WINDOW, kind: str = "a distance") -> Carrier:
+    """A free value for each distance up to `reach`, and for each class of the heads' φ."""
     reach = min(_WINDOW, reach)
     offsets = range(-reach, reach + 1)
     found = [LinearRelation(1, -1, (-c,) * given.hints, d) for c in given.shifts for d in offsets]
-    prfs = prfs or tuple(rpe(c) for c in given.shifts)
     return Carrier(tuple(r for r in found if not r.never_holds), prfs, f"a class is {kind}{given.argument}")
 
 
-def _shaw(given: _Given) -> Carrier:
-    return _table(given, given.options.window - 1)  # the last row stands for all that is farther
+def _every_distance(given: _Given) -> Carrier:
+    return _table(given, tuple(rpe(c) for c in given.shifts))
+
+
+def _clipped(given: _Given, window: int) -> Carrier:
+    # The last row stands for all that is farther.
+    return _table(given, tuple(rpe(c, window) for c in given.shifts), window - 1)
 
 
 def _t5(given: _Given) -> Carrier:
@@ -149,7 +153,7 @@ def _t5(given: _Given) -> Carrier:
     # Distances below half of the buckets of a side have one each.
     exact = options.buckets // (4 if hinted else 2)
     prfs = tuple(t5(options.buckets, options.max_distance, c if hinted else None) for c in given.shifts)
-    return _table(given, exact - 1, "a bucket of", prfs)
+    return _table(given, prfs, exact - 1, "a bucket of")
 
 
 _MADE_BY: dict[str, Callable[[_Given], Carrier]] = {
@@ -159,9 +163,9 @@ _MADE_BY: dict[str, Callable[[_Given], Carrier]] = {
     "ipe": _ideal,
     "lbpe": _learned_prf,
     "hard_alibi": _hard_alibi,
-    "shaw": _shaw,
+    "shaw": lambda given: _clipped(given, given.options.window),
     "t5": _t5,
-    **dict.fromkeys(("rope", "transformer_xl", "fire", "xpos", "urpe"), _table),  # a value for each distance (nearby)
+    **dict.fromkeys(("rope", "transformer_xl", "fire", "xpos", "urpe"), _every_distance),
     **dict.fromkeys(("alibi", "sandwich", "kerple"), _fixed),  # one feature, or a family of two numbers
 }
 

@@ -6,8 +6,8 @@ scale has a class that occurs in training for pairs where r holds, and only for 
 
 * there is a set of carried relations through which the next token can be told at every scale (discovery says
   "constant" on the dictionary of all carried relations): no bound;
-* there is none, but with other relations there is: the largest N at which every class that this circuit reads still
-  means what it meant at n <= N0, which is N0 unless the embedding stretches further;
+* there is none, but with other relations there is: the largest N, up to twice N0, at which every class that this
+  circuit reads still means what it meant at n <= N0, which is N0 unless the embedding stretches further;
 * even the widest dictionary is refuted ("growing"): N0, for the conjecture's own reason;
 * the embedding's classes depend on the content, or discovery does not decide: no prediction.
 
@@ -40,6 +40,7 @@ from .discovery import CONSTANT, GROWING, LIMIT, Discovery, discover
 from .relations import chain
 
 UNBOUNDED = math.inf
+FARTHEST = 2  # times n_max: as far as it is looked how long classes keep their meaning
 _BOUNDS = ("largest", "chained")
 
 
@@ -205,7 +206,8 @@ def predict(
     if can.relations:
         both = discovered(chain(can.relations))
         chained = UNBOUNDED if both.verdict == CONSTANT else None
-    return answer(largest, f"{can.why}; what a circuit reads ({needed}) is new beyond n = {largest}", widest, chained)
+    ends = "is new beyond" if largest < FARTHEST * n_max else "keeps its classes as far as was looked,"
+    return answer(largest, f"{can.why}; what a circuit reads ({needed}) {ends} n = {largest}", widest, chained)
 
 
 def carrier_for(
@@ -232,7 +234,7 @@ def _finite_reach(task: Task, found: Discovery, can: Carrier, n_max: int) -> int
         return n_max
     from .lrc import task_levels
 
-    levels = task_levels(task, 2 * n_max)
+    levels = task_levels(task, FARTHEST * n_max)
     return max(reach(chosen, can.prfs, levels, n_max) for chosen in found.sets[:4])
 
 

@@ -60,9 +60,16 @@ def ape() -> Prf:
     return Prf("APE", lambda i, j, n: j)
 
 
-def rpe(shift: int = 0) -> Prf:
-    """Relative: φ = i - shift·n - j, n the sum of the hints. A shift of 0 does without the hint."""
-    return Prf(f"RPE{_hinted(shift)}", lambda i, j, n: i - j - shift * sum(as_scale(n)))
+def rpe(shift: int = 0, window: int | None = None) -> Prf:
+    """Relative: φ = i - shift·n - j, n the sum of the hints; with a window clipped to ± window. A shift of 0 does
+    without the hint.
+    """
+
+    def value(i: int, j: int, n: Scale) -> int:
+        distance = i - j - shift * sum(as_scale(n))
+        return distance if window is None else max(-window, min(distance, window))
+
+    return Prf(f"RPE{_hinted(shift)}", value)
 
 
 def t5(buckets: int = 32, max_distance: int = 128, shift: int | None = None) -> Prf:

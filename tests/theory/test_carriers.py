@@ -57,6 +57,10 @@ def test_the_others():
 def test_a_table_ends_before_the_row_that_stands_for_all_that_is_farther(name, options, hint, relation, last):
     can = carrier(name, options, hint)
     assert has(can, relation.format(last)) and not has(can, relation.format(last + 1))
+    # The same by the definition, with the φ of its heads.
+    for distance, farthest in ((last, 18), (last + 1, 6)):
+        asked = LinearRelation.parse(relation.format(distance))
+        assert reach([asked], can.prfs, three_parts(18), 6) == farthest
 
 
 def test_heads_that_see_a_window():
