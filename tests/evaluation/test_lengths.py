@@ -306,7 +306,8 @@ def test_settings_of_a_loaded_model_do_not_leak_into_decoding(llama):
     saved = llama.generation_config.to_dict()
     try:
         llama.generation_config.update(do_sample=True, repetition_penalty=5.0, min_new_tokens=9, num_beams=3)
-        assert evaluate_lengths(llama, TOKENIZER, TASK, [4], 30)[0].correct == before
+        llama.generation_config.update(no_repeat_ngram_size=1)  # with two letters, no answer of four is right then
+        assert evaluate_lengths(llama, TOKENIZER, TASK, [4], 30)[0].correct == before > 0
     finally:
         llama.generation_config.update(**saved)
 

@@ -90,11 +90,20 @@ def test_what_breaks_without_the_hint_and_without_the_steps():
     assert found.to_dict()["without_cot"]["verdict"] == "growing"
 
 
-def test_the_result_depends_on_the_seed_alone():
+def test_the_result_depends_on_the_seed_alone(monkeypatch):
+    drawn = []
+
+    def spy(*given):
+        source = sources.task_source(*given)
+        drawn.append(source.fresh.tokens.tobytes())
+        return source
+
+    monkeypatch.setattr(discovery, "task_source", spy)
     first, second = (discover(get_task("shift", k=2), seed=3) for _ in range(2))
     assert first == second and first.to_dict() == second.to_dict()
     other = discover(get_task("shift", k=2), seed=4)  # other rows, the same answer
     assert {frozenset(chosen) for chosen in other.sets} == {frozenset(chosen) for chosen in first.sets}
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_vacuous_set_is_not_called_constant():

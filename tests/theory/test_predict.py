@@ -7,7 +7,9 @@ from hf_lengthgen.tasks import get_task
 from hf_lengthgen.tasks.copy import Copy
 from hf_lengthgen.tasks.reverse import Reverse
 from hf_lengthgen.theory import predict as module
+from hf_lengthgen.theory.carriers import Carrier
 from hf_lengthgen.theory.predict import Prediction, predict, predict_cells
+from hf_lengthgen.theory.prf import Prf, rpe
 from hf_lengthgen.training.arguments import TrainingConfig
 
 
@@ -54,6 +56,27 @@ def test_a_task_object_speaks_for_itself():
     assert predict(get_task("copy"), "rope", "prompt", 5).largest == math.inf
     assert predict(unknown(), "rope", "prompt", 5).largest == math.inf
     assert predict(impostor(), "rope", "prompt", 5).largest == 5
+
+
+STRETCHED = Prf("i - j - n up to n = 9", lambda i, j, n: i - j - n if n <= 9 else "far")
+MIRROR = Prf("i + j - 2n up to n = 9", lambda i, j, n: i + j - 2 * n if n <= 9 else "far")
+
+
+@pytest.mark.parametrize(
+    ("task", "prfs", "largest"),
+    [
+        ("copy", [STRETCHED], 9),  # reads i - j = n: class 0, which at n = 10 has no pair left
+        ("copy", [MIRROR], 6),  # the class of a pair with i - j = n has others, too
+        ("copy", [STRETCHED, rpe(1)], 12),  # class 0 of the second head for ever: as far as is looked, twice n_max
+        ("shift", [STRETCHED, MIRROR], 9),  # i - j = n - 1 and either i - j = 2n - 1, no class here, or i + j = 2n + 1
+        ("shift", [rpe(1), MIRROR], 9),  # of the two relations one lasts, the other ends
+    ],
+)
+def test_the_reach_is_where_the_classes_of_the_best_circuit_end(monkeypatch, task, prfs, largest):
+    monkeypatch.setattr(module, "carrier", lambda *given: Carrier((), tuple(prfs), "made up"))
+    prediction = predict(task, "none", n_max=6)
+    assert (prediction.largest, prediction.chained, prediction.verdict) == (largest, largest, "constant")
+    assert prediction.reaches(largest) and not prediction.reaches(largest + 1)
 
 
 def test_the_search_is_done_as_asked(monkeypatch):

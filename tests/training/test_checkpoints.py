@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from hf_lengthgen.training import checkpoints
-from hf_lengthgen.training.checkpoints import CheckpointError, CheckpointStore
+from hf_lengthgen.training.checkpoints import CheckpointError, CheckpointStore, check_same_config
 from hf_lengthgen.training.loop import train
 
 from .tiny import assert_identical, tiny, weights
@@ -140,6 +140,23 @@ def test_other_settings_are_refused_by_name(stopped):
 def test_settings_that_do_not_touch_the_weights_may_change(stopped, reference):
     config = tiny(output_dir=stopped, eval_lengths=[7], keep_checkpoints=5, save_every=3, name="other")
     assert_identical(weights(train(config, progress=False).model), reference)
+
+
+def test_a_setting_newer_than_the_checkpoint_had_its_default(tmp_path):
+    config = tiny()
+    old = {key: value for key, value in config.to_dict().items() if key != "clip"}
+    check_same_config(old, config, tmp_path)
+    with pytest.raises(CheckpointError, match=r"settings \(clip = 1.0 there and 0.5 now\)"):
+        check_same_config(old, tiny(clip=0.5), tmp_path)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_the_best_weights_go_with_the_run_that_is_discarded(tmp_path, resume):
+    model = torch.nn.Linear(1, 1)
+    CheckpointStore(tmp_path / "checkpoints", tiny()).save_best(2, model)
+    store = CheckpointStore(tmp_path / "checkpoints", tiny(resume=resume))
+    store.prepare()
+    assert held(tmp_path) == (["best"] if resume else [])
 
 
 def test_resume_false_starts_over(stopped):

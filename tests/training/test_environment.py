@@ -20,6 +20,7 @@ def test_hardware():
     assert set(found) == {"cpu_count", "device", "threads"}
     assert found["device"] == "cpu"
     assert found["cpu_count"] >= 1
+    assert found["threads"] == torch.get_num_threads()
 
 
 def test_peak_memory_counts_megabytes():

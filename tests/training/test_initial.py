@@ -47,15 +47,17 @@ def test_tokens_keep_their_rows_in_another_vocabulary(saved):
     old, old_tokenizer, folder = saved(position_embedding="rope", scale_hint="none")
     config = tiny(task="addition", position_embedding="rope", scale_hint="none")
     new, tokenizer = fresh(config)
-    before = new.get_input_embeddings().weight.detach().clone()
-    load_initial(new, tokenizer, folder)
-    after, theirs = new.get_input_embeddings().weight, old.get_input_embeddings().weight
+    tables = [(m.get_input_embeddings().weight, m.get_output_embeddings().weight) for m in (new, old)]
+    before = [table.detach().clone() for table in tables[0]]
+    inherited = load_initial(new, tokenizer, folder)
+    assert inherited.fresh == []
     known, vocabulary = old_tokenizer.get_vocab(), tokenizer.get_vocab()
     assert {"=", "<bos>"} <= set(known) & set(vocabulary)
     assert "+" not in known
-    for token, row in vocabulary.items():
-        expected = theirs[known[token]] if token in known else before[row]
-        assert torch.equal(after[row], expected), token
+    for after, theirs, fresh_rows in zip(*tables, before, strict=True):
+        for token, row in vocabulary.items():
+            expected = theirs[known[token]] if token in known else fresh_rows[row]
+            assert torch.equal(after[row], expected), token
 
 
 def test_another_embedding_starts_fresh(saved):
@@ -73,8 +75,8 @@ def test_relations_of_a_hardened_model_start_open(saved):
             for module in model.modules():
                 if getattr(module, "gate", None) is not None:
                     module.gate.fill_(-5.0)
-                    module.gate[0, 3] = module.gate[1, 0] = 5.0
-                    module.weight[0, 3] = 0.7
+                    module.gate[0, 3] = module.gate[1, 0] = module.gate[1, -1] = 5.0
+                    module.weight[0, 3], module.weight[1, -1] = 0.7, -0.4
 
     old, _, folder = saved(harden=True, change=shut_all_but)
     new, tokenizer = fresh(tiny())
@@ -82,12 +84,25 @@ def test_relations_of_a_hardened_model_start_open(saved):
     assert inherited.fresh == []
     (layer,) = [module for module in new.modules() if getattr(module, "gate", None) is not None]
     gate = torch.full_like(layer.gate, CLOSED)
-    gate[0, 3] = gate[1, 0] = OPEN
+    gate[0, 3] = gate[1, 0] = gate[1, -1] = OPEN
     assert torch.equal(layer.gate, gate)
-    assert float(layer.weight[0, 3].detach()) == pytest.approx(0.7)
+    weight = torch.zeros_like(layer.weight)
+    weight[0, 3], weight[1, -1] = 0.7, -0.4
+    assert torch.allclose(layer.weight, weight)
+    assert any(text == "other" for text, _ in new.relations()[0][1])
     assert new.relations() and [[text for text, _ in head] for head in new.relations()[0]] == [
         [text for text, _ in head] for head in old.relations()[0]
     ]
+
+
+def test_relations_start_fresh_where_a_hardened_model_has_another_number_of_heads(saved):
+    """Whose relations a head should have is not said."""
+    _, _, folder = saved(harden=True, num_attention_heads=2)
+    new, tokenizer = fresh(tiny(num_attention_heads=4))
+    before = weights(new)
+    inherited = load_initial(new, tokenizer, folder)
+    assert {name.rpartition(".")[2] for name in inherited.fresh} == {"gate", "weight"}
+    assert all("position" in name and torch.equal(weights(new)[name], before[name]) for name in inherited.fresh)
 
 
 def test_training_goes_on_from_there(saved, capsys):

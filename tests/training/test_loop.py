@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 
 from hf_lengthgen.data.publish import export
 from hf_lengthgen.evaluation import lengths
+from hf_lengthgen.training import loop
 from hf_lengthgen.training.build import assemble_model, mixed_batches
 from hf_lengthgen.training.loop import TrainingDiverged, check_processes, train
 from hf_lengthgen.training.mixture import build_parts
@@ -110,6 +112,38 @@ def test_history_and_mode():
     assert history.seconds > 0
     assert history.records[-1]["open_gates"] == model.open_gates()
     assert history.records[0]["penalty_weight"] == pytest.approx(0.003 * 9 / 12.5)
+
+
+@pytest.fixture
+def threads_come_back():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_the_threads_are_those_of_the_config(threads_come_back):
+    def leave():
+        raise KeyboardInterrupt  # a step in several threads takes long where the cores are busy
+
+    for threads, expected in ((2, 2), (None, 2), (1, 1)):
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny(threads=threads), on_start=leave)
+        assert torch.get_num_threads() == expected
+
+
+def test_the_peak_memory_is_the_largest_of_all_parts(tmp_path, monkeypatch):
+    def leave(done, model):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    measured = iter([7.0, 9.0, 8.0, 3.0, 2.0])  # after the steps 2, 4 | 6, 8; of a run that saves at its end alone
+    monkeypatch.setattr(loop, "peak_memory_mb", lambda device: next(measured))
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny(output_dir=tmp_path), on_step=leave)
+    assert run(tiny(output_dir=tmp_path)).history.peak_memory_mb == 9.0
+    assert run(tiny(steps=1, save_every=0)).history.peak_memory_mb == 2.0
+    monkeypatch.setattr(loop, "peak_memory_mb", lambda device: None)
+    assert run(tiny(steps=1)).history.peak_memory_mb is None
 
 
 def test_without_output_dir_nothing_is_written(tmp_path, monkeypatch):
@@ -222,6 +256,12 @@ def test_sigterm_without_output_dir():
 
     with pytest.raises(TrainingInterrupted, match="stopped after step 2 of 8; nothing is saved"):
         run(tiny(), on_step=terminate)
+
+
+@pytest.mark.parametrize(("here", "there"), [(False, False), (False, True), (True, False), (True, True)])
+def test_a_stop_that_one_process_wants_is_agreed_by_both(here, there):
+    both = SimpleNamespace(num_processes=2, device=torch.device("cpu"), reduce=lambda tensor: tensor + int(there))
+    assert loop._Loop.agree(SimpleNamespace(accelerator=both), here) is (here or there)
 
 
 def test_divergence_is_told_and_the_last_checkpoint_is_good(tmp_path):
@@ -478,10 +518,6 @@ def test_float16_scales_gradients_skips_overflows_and_resumes(tmp_path, one_prec
 
 
 def test_early_stopping_and_no_more_steps_when_resumed(tmp_path, monkeypatch):
-    from types import SimpleNamespace
-
-    from hf_lengthgen.evaluation import lengths
-
     given = iter([0.5, 1.0, 0.5, 1.0, 1.0])
     monkeypatch.setattr(lengths, "evaluate_lengths", lambda *a, **o: [SimpleNamespace(n=(2,), exact_match=next(given))])
     config = tiny(
@@ -522,10 +558,6 @@ def test_gates_settle_at_their_step_and_stay(tmp_path):
 
 
 def test_no_early_stopping_before_the_gates_have_settled(monkeypatch):
-    from types import SimpleNamespace
-
-    from hf_lengthgen.evaluation import lengths
-
     monkeypatch.setattr(lengths, "evaluate_lengths", lambda *a, **o: [SimpleNamespace(n=(2,), exact_match=1.0)])
     settings = {"steps": 20, "settle": 0.5, "early_stopping": 2, "validate_every": 2, "validate_lengths": [2]}
     assert run(tiny(**settings)).history.steps == 14

@@ -5,6 +5,7 @@ import pytest
 from hf_lengthgen.data.publish import export
 from hf_lengthgen.evaluation.curves import make_curves
 from hf_lengthgen.evaluation.length_result import LengthResult
+from hf_lengthgen.training import record
 from hf_lengthgen.training.deciding import deciding, digest
 from hf_lengthgen.training.progress import History
 from hf_lengthgen.training.record import build_result, checkpoint_text
@@ -39,6 +40,15 @@ def test_the_training_lengths_are_those_that_occurred(tmp_path, settings, n_max)
     assert (result.n_min, result.n_max) == (1, n_max)
     told = "50% of the instances are of length 9 to 11" in result.fairness["extra_knowledge"]
     assert told == ("priming_share" in settings)
+
+
+@pytest.mark.parametrize(("evaluating", "most"), [(200.0, 300.0), (400.0, 400.0), (None, 300.0)])
+def test_the_last_loss_and_the_largest_memory_are_told(monkeypatch, evaluating, most):
+    monkeypatch.setattr(record, "peak_memory_mb", lambda device: evaluating)
+    config = tiny()
+    history = History([{"step": 4, "loss": 1.5}, {"step": 8, "loss": 0.25}], seconds=2.5, peak_memory_mb=300.0)
+    result = build_result(config, build_task(config), build_model(config), history, [], "typed")
+    assert (result.final_loss, result.train_seconds, result.peak_memory_mb) == (0.25, 2.5, most)
 
 
 def test_seeds_that_stop_early_are_still_one_variant():

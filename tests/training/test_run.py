@@ -53,11 +53,13 @@ def test_everything_is_written(tmp_path):
     )
     assert result.peak_memory_mb > 10
     assert result.hardware["threads"] == 1
+    assert Result.load(tmp_path / "model" / "result.json") == result
     assert set(result.fairness) == {"format", "metric", "seeds", "checkpoint", "extra_knowledge"}
     assert "scale" in result.fairness["extra_knowledge"]
     assert "curve.svg" in (tmp_path / "model" / "README.md").read_text()
     training = json.loads((tmp_path / "model" / "training.json").read_text())
     assert str(tmp_path) not in json.dumps(training)
+    assert result.final_loss == training["history"]["records"][-1]["loss"]
 
 
 def test_gates_are_rounded_and_told(tmp_path):
@@ -125,6 +127,7 @@ def test_no_lengths_no_curve(tmp_path):
     result = run(tiny(output_dir=tmp_path, eval_lengths=[], long_lengths=[]), progress=False)
     assert result.lengths == []
     assert not (tmp_path / "model" / "curve.svg").exists()
+    assert not (tmp_path / "model" / "result.json").exists()
 
 
 def test_misfits_are_told_before_training(tmp_path, trained_steps):

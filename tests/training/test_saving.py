@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 from transformers import AutoConfig
+from transformers.utils import logging
 
 from hf_lengthgen.data.tokenizer import build_tokenizer
 from hf_lengthgen.tasks import get_task
@@ -31,6 +32,23 @@ def test_round_trip(trained, folder):
     assert saved.history == trained.history
     assert saved.config == tiny()  # without the output_dir: no path of the machine travels
     assert not saved.model.training
+
+
+@pytest.fixture
+def bars_come_back():
+    shown = logging.is_progress_bar_enabled()
+    yield
+    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_bars_are_left_out_and_then_shown_as_before(trained, tmp_path, bars_come_back, capsys, shown):
+    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+    saving.save_model(tmp_path / "model", *trained[:2], tiny(), trained.history)
+    assert logging.is_progress_bar_enabled() == shown
+    saving.load_weights(tmp_path / "model")
+    assert logging.is_progress_bar_enabled() == shown
+    assert capsys.readouterr().err == ""
 
 
 def test_the_code_travels(folder):

@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import pytest
+import torch
 
 import hf_lengthgen.evaluation.lengths as lengths_module
 from hf_lengthgen.evaluation.length_result import LengthResult
@@ -124,6 +125,27 @@ def test_the_share_of_hard_cases_is_handed_on(trained, tmp_path, monkeypatch):
     old.write_text(json.dumps(kept))
     evaluate(trained, old, tiny(eval_lengths=[2], long_lengths=[]))
     assert seen == [0.0, None, 0.25]  # a file from before the setting still counts
+
+
+def test_what_is_drawn_at_a_length_does_not_depend_on_what_was_evaluated_before(trained, tmp_path, monkeypatch):
+    """Embeddings with random positions draw in evaluation too."""
+
+    def drawing(model, tokenizer, task, lengths, examples, *, mode, seed, hard):
+        drawn[(mode, *lengths)] = torch.rand(1).item()
+        return [LengthResult.of(list(lengths[0]), examples, 1, mode, 0.1)]
+
+    monkeypatch.setattr(lengths_module, "evaluate_lengths", drawing)
+    found = []
+    for name, settings in enumerate([{"eval_lengths": [2, 4]}, {"eval_lengths": [4]}, {"eval_seed": 5}]):
+        drawn = {}
+        torch.manual_seed(name)
+        callers = torch.random.get_rng_state()
+        evaluate(trained, tmp_path / str(name), tiny(**{"long_lengths": [4], "eval_lengths": [4]} | settings))
+        assert torch.equal(torch.random.get_rng_state(), callers)
+        found.append(drawn)
+    whole, part, other = found
+    assert len(set(whole.values())) == 3 and part == {key: whole[key] for key in part}
+    assert part.keys() == other.keys() and not set(part.values()) & set(other.values())
 
 
 def test_stop_at_zero_skips_the_longer_ones(trained, tmp_path, monkeypatch):
