@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 from transformers.cache_utils import DynamicCache, StaticCache
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from hf_lengthgen import PositionEmbedding
 from hf_lengthgen.hub.export import exportable
@@ -84,14 +85,18 @@ def refuses_sdpa(model):
     return True
 
 
-def test_eager_equals_sdpa(case, model):
-    ids = case.prompts()
+def test_eager_equals_sdpa(case, model, monkeypatch):
+    """And each is what is used: sdpa once per layer, except where attention runs over the open relations alone."""
+    ids, library, calls = case.prompts(), ALL_ATTENTION_FUNCTIONS["sdpa"], []
     if refuses_sdpa(model):
         return
+    monkeypatch.setitem(ALL_ATTENTION_FUNCTIONS, "sdpa", lambda *a, **k: calls.append(1) or library(*a, **k))
     model.set_attn_implementation("sdpa")
     sdpa = model(ids).logits
+    assert len(calls) == (0 if model.sparse else 2)
     model.set_attn_implementation("eager")
     close(model(ids).logits, sdpa)
+    assert len(calls) == (0 if model.sparse else 2)
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
@@ -175,11 +180,14 @@ def test_gradient_checkpointing_changes_no_gradient(case, model):
     ids = case.prompts()
     gradients = []
     for checkpointing in (False, True):
-        fresh = copy.deepcopy(model).train()
+        fresh, calls = copy.deepcopy(model).train(), []
+        # A hook of the layer itself does not see the recomputation, which goes on inside.
+        fresh.model.layers[0].self_attn.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
         if checkpointing:
             fresh.gradient_checkpointing_enable()
         fresh.set_gate_noise(3, 5)
         fresh(ids, labels=ids, use_cache=False).loss.backward()
+        assert len(calls) == 1 + checkpointing
         gradients.append({name: p.grad for name, p in fresh.named_parameters()})
     for name, gradient in gradients[0].items():
         close(gradient, gradients[1][name])

@@ -44,6 +44,14 @@ def test_a_cache_is_taken_under_both_names(name):
     assert torch.allclose(model(ids[:, 4:], use_cache=True, **{name: filled}).logits, full[:, 4:], atol=1e-5)
 
 
+def test_embeddings_and_linear_layers_start_with_their_own_deviation():
+    """Normal around 0; four standard errors are allowed."""
+    model = LengthGenForCausalLM(Case("rope").config(embedding_initializer_range=0.3, initializer_range=0.05))
+    for weight, std in ((model.model.embed_tokens.weight, 0.3), (model.lm_head.weight, 0.05)):
+        assert weight.mean().item() == pytest.approx(0, abs=4 * std / weight.numel() ** 0.5)
+        assert weight.std().item() == pytest.approx(std, rel=4 / (2 * weight.numel()) ** 0.5)
+
+
 def test_tied_embeddings(tmp_path):
     model = Case("rope").model(tie_word_embeddings=True)
     assert model.lm_head.weight is model.model.embed_tokens.weight

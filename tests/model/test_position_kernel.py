@@ -123,8 +123,14 @@ def test_fire_is_each_layers_own_or_shared():
 def test_fire_in_pieces_equals_fire_at_once(monkeypatch):
     fire, ctx = position("fire", scale_hint="prompt"), context(30, scale=[[2], [3]])
     whole = fire.bias(torch.zeros(1), None, None, ctx)
-    monkeypatch.setattr("hf_lengthgen.model.position_kernel._HIDDEN_NUMBERS", 1000)
+    limit, network, queries = 5 * (2 * 4 * 30 * 32), fire.network, []  # of examples, heads, keys and hidden units
+    monkeypatch.setattr("hf_lengthgen.model.position_kernel._HIDDEN_NUMBERS", limit)
+    fire.network = lambda x: queries.append(x.shape[2]) or network(x)
     torch.testing.assert_close(fire.bias(torch.zeros(1), None, None, ctx), whole)
+    assert queries == [5] * 6
+    with torch.enable_grad():  # the hidden layer is kept for the gradient anyhow
+        fire.bias(torch.zeros(1), None, None, ctx)
+    assert queries[6:] == [30]
 
 
 @pytest.mark.parametrize("name", ["kerple", "fire"])

@@ -180,6 +180,29 @@ def test_relations_are_readable_and_survive_hardening():
     assert [m.harden() for m in model.position_modules()] == model.config.open_relations
 
 
+@pytest.mark.parametrize("threshold", [0.2, 0.8])
+def test_hardening_opens_what_has_a_mean_gate_above_the_threshold(threshold):
+    model = HINTED.model()
+    gates = [m.gate.tolist() for m in model.position_modules()]
+    names = [*map(str, model.position_modules()[0].dictionary.relations), "other"]
+    # The mean gate is 1.2·sigmoid - 0.1, between 0 and 1.
+    expected = [
+        [[t for t, g in zip(names, head, strict=True) if 1.2 / (1 + math.exp(-g)) - 0.1 > threshold] for head in layer]
+        for layer in gates
+    ]
+    assert model.harden(threshold).config.open_relations == expected
+    assert sum(len(head) for layer in expected for head in layer) != HINTED.model().open_gates()  # those above a half
+
+
+def test_gates_start_open_and_close_to_one_another():
+    """Normal around 1 with deviation 0.1; four standard errors are allowed."""
+    model = LengthGenForCausalLM(HINTED.config())
+    gates = torch.cat([gate.detach().flatten() for gate in model.gate_parameters()])
+    assert gates.mean().item() == pytest.approx(1, abs=4 * 0.1 / len(gates) ** 0.5)
+    assert gates.std().item() == pytest.approx(0.1, abs=4 * 0.1 / (2 * len(gates)) ** 0.5)
+    assert model.open_gates() == len(gates)
+
+
 def test_default_dictionary():
     forms = default_forms(hints=1, has_scale=True, largest=3)
     assert len(forms) == 11 and (1, 1, (0,)) not in forms and (1, -1, (-3,)) in forms

@@ -76,9 +76,12 @@ def test_weigh_sums_the_weights_of_the_relations_that_hold(monkeypatch):
         expected += weights[None, :, r, None, None] * holding[:, r, None]
     expected += other[None, :, None, None] * (~holding.any(1))[:, None]
     torch.testing.assert_close(table.weigh(weights, ctx, other), expected)
-    monkeypatch.setattr(relation_table, "MAX_TRIPLES", 200)  # a few queries at a time
+    monkeypatch.setattr(relation_table, "MAX_TRIPLES", 3 * len(RELATIONS) * 14)  # three queries at a time
+    pieces, whole = [], table.holds
+    table.holds = lambda ctx, rows: pieces.append((rows.start, rows.stop)) or whole(ctx, rows)
     with torch.no_grad():
         torch.testing.assert_close(table.weigh(weights, make_context(), other), expected)
+    assert pieces == [(0, 3), (3, 6), (6, 9), (9, 12), (12, 15)]
 
 
 def test_distinct_rows_are_looked_up_once():

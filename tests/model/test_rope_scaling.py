@@ -5,6 +5,7 @@ import torch
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 
+from hf_lengthgen.model.position_rotary import turn
 from hf_lengthgen.model.rope_scaling import dynamic_frequencies
 
 from .cases import Case
@@ -116,8 +117,13 @@ def test_dynamic_with_a_hint_turns_the_shifted_query():
 def test_in_pieces_equals_at_once(monkeypatch):
     ours, (q, k), ctx = rope(DYNAMIC), pair(20), context(20, left_pad=(0, 3))
     whole = ours.bias(q, k, None, ctx)
+    queries = []
     monkeypatch.setattr("hf_lengthgen.model.position_rotary._TURNED_NUMBERS", 3 * k.numel())
+    monkeypatch.setattr(
+        "hf_lengthgen.model.position_rotary.turn", lambda k, angles: queries.append(angles.shape[2]) or turn(k, angles)
+    )
     torch.testing.assert_close(ours.bias(q, k, None, ctx), whole)
+    assert queries == [3, 3, 3, 3, 2]  # those beyond the original length of 6
 
 
 @pytest.mark.parametrize(

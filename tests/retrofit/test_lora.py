@@ -37,14 +37,31 @@ def test_lora_trains_beside_the_additions(peft):
     assert train(model, codec, alone)[-1]["step"] == 10
 
 
-def test_lora_may_have_a_learning_rate_of_its_own(peft):
-    settings, model, _ = fresh(lora_rank=2, lora_learning_rate=7e-5)
+def check_learning_rates(settings, model):
+    """LoRA alone has its own; everything else that trains has another."""
     groups = _optimizer(model, settings).param_groups
     its = {id(p) for p in lora_parameters(model)}
     assert {id(p) for g in groups for p in g["params"] if g["peak"] == 7e-5} == its
     assert {id(p) for g in groups for p in g["params"]} == {id(p) for p in model.parameters() if p.requires_grad}
     settings.lora_learning_rate = None
     assert 7e-5 not in {g["peak"] for g in _optimizer(model, settings).param_groups}
+
+
+def test_lora_may_have_a_learning_rate_of_its_own(peft):
+    settings, model, _ = fresh(lora_rank=2, lora_learning_rate=7e-5)
+    check_learning_rates(settings, model)
+
+
+def test_what_trains_under_the_names_that_peft_gives_is_lora():
+    settings, model, _ = fresh(lora_learning_rate=7e-5)
+    parts = []
+    for layer in model.base.model.layers:
+        for name, sizes in (("lora_A", (32, 2)), ("lora_B", (2, 32))):
+            parts.append(torch.nn.Linear(*sizes, bias=False))
+            layer.self_attn.q_proj.add_module(name, torch.nn.ModuleDict({"default": parts[-1]}))
+    parts.pop().requires_grad_(False)  # of another adapter, say
+    assert [id(p) for p in lora_parameters(model)] == [id(part.weight) for part in parts]
+    check_learning_rates(settings, model)
 
 
 def test_both_come_back_from_an_output_folder(peft, tmp_path):

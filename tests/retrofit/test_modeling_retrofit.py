@@ -165,7 +165,9 @@ def test_bad_hints_and_caches_are_refused():
 def test_gradients_reach_the_additions_alone_and_checkpointing_changes_nothing():
     model = disturb(retrofit(tiny(), **SMALL)).train()
     ids, mask, _ = batch()
-    labels = ids.masked_fill(mask == 0, -100)
+    labels, calls = ids.masked_fill(mask == 0, -100), []
+    # A hook of the layer itself does not see the recomputation, which goes on inside.
+    model.base.model.layers[1].self_attn.register_forward_pre_hook(lambda *_: calls.append(1))
 
     def gradients():
         model.zero_grad()
@@ -176,8 +178,10 @@ def test_gradients_reach_the_additions_alone_and_checkpointing_changes_nothing()
     plain = gradients()
     assert all(name.startswith("additions.") for name in plain)
     assert len(plain) == len(list(model.additions.parameters()))
+    assert len(calls) == 1
     model.gradient_checkpointing_enable()
     checkpointed = gradients()
+    assert len(calls) == 1 + 2  # computed, and once more on the way back
     assert plain.keys() == checkpointed.keys()
     for name in plain:
         torch.testing.assert_close(plain[name], checkpointed[name], atol=1e-6, rtol=1e-4)

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from hf_lengthgen.cli import main
 from hf_lengthgen.retrofit import RetrofitForCausalLM, run
+from hf_lengthgen.retrofit.settings import read_settings
 
 from .test_text import byte_pairs
-from .tiny import SMALL, tiny
+from .tiny import SMALL, options, tiny
 
 
 def test_train_with_a_base_model_is_retrofit(monkeypatch):
@@ -65,6 +68,59 @@ def quick(folder):
     """Words of a run that takes no time."""
     return ["train", "--base_model", str(folder / "base"), "--steps", "2", "--n_max", "2", "--retrofit",
             json.dumps(SMALL), "--evaluate_examples", "4"]  # fmt: skip
+
+
+@pytest.fixture
+def evaluated(tmp_path, monkeypatch):
+    """Makes a short run; returns its result, the model that was evaluated and the keywords of that."""
+    saved_base(tmp_path / "base")
+
+    def call(**changes):
+        seen = []
+        monkeypatch.setattr(
+            "hf_lengthgen.retrofit.evaluate.evaluate_text", lambda model, *_, **given: seen.append((model, given)) or []
+        )
+        values = {"base_model": str(tmp_path / "base"), "steps": 2, "n_max": 2, "retrofit": SMALL} | changes
+        result = run.run(read_settings(None, values))
+        return result, *seen[0]
+
+    return call
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_a_result_tells_how_many_parameters_trained(evaluated):
+    bias = options("bias")  # which is not hardened: what is left has all that trained
+    result, model, _ = evaluated(retrofit=bias)
+    assert result["trainable_parameters"] == count(model.additions) > 0
+    result, model, _ = evaluated(retrofit=bias, freeze=False)
+    assert result["trainable_parameters"] == count(model.additions) + count(model.base)
+    result, base, _ = evaluated(freeze=False, additions=False)
+    assert result["trainable_parameters"] == count(base)
+    result, _, _ = evaluated(additions=False, steps=0)
+    assert result["trainable_parameters"] == 0
+
+
+def test_a_run_is_evaluated_with_the_hints_of_its_additions_on_rows_of_its_own(evaluated):
+    for changes, hint in (
+        ({}, True),
+        ({"retrofit": SMALL | {"scale_hint": "none"}}, False),
+        ({"additions": False, "freeze": False}, False),
+    ):
+        assert evaluated(seed=4, **changes)[2] == {"seed": 5, "give_hint": hint}
+
+
+@pytest.mark.parametrize("additions", [True, False])
+def test_a_base_that_trained_is_saved_too(additions, evaluated, tmp_path):
+    _, model, _ = evaluated(additions=additions, freeze=False, learning_rate=0.1, output_dir=str(tmp_path / "out"))
+    loaded = (RetrofitForCausalLM if additions else AutoModelForCausalLM).from_pretrained(tmp_path / "out")
+    trained = model.cpu().state_dict()
+    assert trained.keys() == loaded.state_dict().keys()
+    assert all(torch.equal(trained[name], tensor) for name, tensor in loaded.state_dict().items())
+    before = AutoModelForCausalLM.from_pretrained(tmp_path / "base").lm_head.weight
+    assert not torch.equal((loaded.base if additions else loaded).lm_head.weight, before)
 
 
 def test_a_failing_evaluation_loses_nothing_that_was_trained(tmp_path, monkeypatch):

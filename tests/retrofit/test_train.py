@@ -37,8 +37,10 @@ def test_training_lowers_the_loss_and_leaves_the_base(pool):
     extra = {"pool": 16, "retrofit": SMALL | {"writes": "last"}} if pool else {}
     settings, model, codec = fresh(**extra)
     before = {name: p.clone() for name, p in model.base.named_parameters()}
-    start = answer_loss(model, codec)
+    start, passes = answer_loss(model, codec), []
+    model.base.model.layers[0].register_forward_pre_hook(lambda *_: passes.append(1))
     history = train(model, codec, settings)
+    assert len(passes) == (3 if pool else 30)  # of the base: one for each length, or for each step
     assert answer_loss(model, codec) < 0.9 * start
     assert all(torch.equal(before[name], p) for name, p in model.base.named_parameters())
     assert [r["step"] for r in history] == [10, 20, 30]
@@ -57,10 +59,13 @@ def test_training_is_a_function_of_the_seed():
     assert torch.equal(*runs)
 
 
-def test_every_step_is_what_the_settings_say():
-    """Against a loop in plain torch: each step's rows and noise, both schedules, the norm clipped, the penalty."""
+@pytest.mark.parametrize(("candidates", "pool"), [(0, 0), (20, 0), (20, 6)])
+def test_every_step_is_what_the_settings_say(candidates, pool):
+    """Against a loop in plain torch: each step's rows, noise and softmax, both schedules, the norm clipped, the
+    penalty."""
     own = {"steps": 4, "warmup_steps": 2, "final_learning_rate_ratio": 0.1, "clip": 0.05, "seed": 3, "groups": 2}
-    own |= {"penalty": 0.1, "penalty_warmup": 0.5, "settle": 1, "candidates": 0}
+    own |= {"penalty": 0.1, "penalty_warmup": 0.5, "settle": 1, "candidates": candidates, "pool": pool}
+    own |= {"retrofit": SMALL | {"writes": "last"}} if pool else {}
     settings, plain, codec = fresh(**own)
     optimizer = build_optimizer(plain.train(), settings)
     norms = []
@@ -72,17 +77,28 @@ def test_every_step_is_what_the_settings_say():
         optimizer.zero_grad()
         rng = np.random.default_rng([3, step])
         for n in rng.choice([1, 2, 3], 2):
-            rows = codec.rows(codec.task.sample(int(n), 4, rng))
-            (plain(**{key: torch.from_numpy(array) for key, array in rows.items()}).loss / 2).backward()
+            chosen, source = slice(None), rng
+            if pool:
+                chosen, source = rng.choice(pool, 4, replace=False), np.random.default_rng([3, n, 1])
+            rows = codec.rows(codec.task.sample(int(n), pool or 4, source))
+            rows = {key: torch.from_numpy(array)[chosen] for key, array in rows.items()}
+            labels, logits = rows.pop("labels"), plain(**rows).logits
+            if candidates:  # the rest of the vocabulary has no share of the softmax
+                kept = byte_pairs().convert_tokens_to_ids([*codec.task.vocabulary, "<eos>"])
+                rest = sorted({*range(64)} - {*kept, *rng.choice(64, candidates, replace=False)})
+                logits = logits.index_fill(-1, torch.tensor(rest), -torch.inf)
+            loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+            (loss / 2).backward()
         (weight * plain.penalty()).backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05)))
         optimizer.step()
     assert min(norms) > 0.05
     settings, model, codec = fresh(**own)
-    before = additions(model)
+    moved = (additions(plain) - additions(model)).norm()
     train(model, codec, settings)
-    assert torch.allclose(additions(model), additions(plain), atol=1e-6)
-    assert not torch.allclose(additions(model), before, atol=1e-4)
+    # A head of fewer rows sums in another order, which Adam magnifies where a gradient is almost zero.
+    allowed = 5e-3 if candidates else 1e-5
+    assert (additions(plain) - additions(model)).norm() < allowed * moved and moved > 0.1
 
 
 def test_gates_settle_at_their_step():
@@ -127,6 +143,13 @@ def test_a_run_starts_from_the_additions_of_another(tmp_path):
     kept = [[{text for text, _ in head} for head in layer] for layer in model.relations()]
     assert [[{text for text, _ in head} for head in layer] for layer in again.relations()] == kept
     assert not torch.equal(again.additions[1].up.weight, model.additions[1].up.weight)
+
+
+def test_a_frozen_base_without_additions_trains_nothing():
+    _, base, _ = fresh(additions=False, steps=0)
+    assert not any(p.requires_grad for p in base.parameters())
+    _, base, _ = fresh(additions=False, freeze=False)
+    assert all(p.requires_grad for p in base.parameters())
 
 
 @pytest.mark.parametrize("tied", [False, True])
