@@ -34,6 +34,7 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
     file = None if settings.result is None else Path(settings.result)
     for place in filter(None, (folder, file and file.parent)):  # one that cannot be made is found before training
         place.mkdir(parents=True, exist_ok=True)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)  # hardening leaves fewer
     hint = settings.additions and model.config.scale_hint != "none"
     began, cpu_began = time.perf_counter(), time.process_time()
     history = []
@@ -48,7 +49,6 @@ def run(settings: RetrofitTraining, command: str = "") -> dict[str, Any]:
         model, codec, settings.evaluate, settings.evaluate_examples, settings.evaluate_mode, settings.evaluate_batch,
         seed=settings.seed + 1, give_hint=hint,
     )  # fmt: skip
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     threads = f"{torch.get_num_threads()} thread(s)"
     result = {
         "command": command,

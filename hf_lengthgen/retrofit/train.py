@@ -184,7 +184,9 @@ def _answer(model: Any, codec: Any, samples: Any, gated: bool, device, head=None
     else:  # the same model with fewer rows in its head; where the head is tied, the embeddings keep all of theirs
         layer = model.get_output_embeddings()
         name = next(name for name, module in model.named_modules() if module is layer)
-        few = {f"{name}.{key}": p[head] for key, p in layer.named_parameters()}
+        # LoRA on the head has a part without a row for each token.
+        vocabulary = layer.weight.shape[0]
+        few = {f"{name}.{key}": p[head] for key, p in layer.named_parameters() if len(p) == vocabulary}
         logits = functional_call(model, few, (), rows, tie_weights=False).logits
     logits = logits[:, :-1]
     return logits, labels[:, -logits.shape[1] :]

@@ -37,6 +37,14 @@ def test_lora_trains_beside_the_additions(peft):
     assert train(model, codec, alone)[-1]["step"] == 10
 
 
+def test_lora_on_the_head_trains_with_candidates(peft):
+    """Its parts: one with a row for each token, and one without."""
+    settings, model, codec = fresh(lora_rank=2, lora_targets="lm_head", candidates=20, steps=3)
+    before = [p.detach().clone() for p in lora_parameters(model)]
+    train(model, codec, settings)
+    assert len(before) == 2 and not any(torch.equal(a, b) for a, b in zip(before, lora_parameters(model), strict=True))
+
+
 def check_learning_rates(settings, model):
     """LoRA alone has its own; everything else that trains has another."""
     groups = _optimizer(model, settings).param_groups

@@ -11,6 +11,7 @@ from hf_lengthgen.retrofit import RetrofitForCausalLM, run
 from hf_lengthgen.retrofit.settings import read_settings
 
 from .test_text import byte_pairs
+from .test_train import fresh
 from .tiny import SMALL, options, tiny
 
 
@@ -92,7 +93,10 @@ def count(module):
 
 
 def test_a_result_tells_how_many_parameters_trained(evaluated):
-    bias = options("bias")  # which is not hardened: what is left has all that trained
+    result, model, _ = evaluated()
+    _, as_built, _ = fresh()
+    assert result["trainable_parameters"] == count(as_built.additions) > count(model.additions), "hardened by then"
+    bias = options("bias")
     result, model, _ = evaluated(retrofit=bias)
     assert result["trainable_parameters"] == count(model.additions) > 0
     result, model, _ = evaluated(retrofit=bias, freeze=False)
