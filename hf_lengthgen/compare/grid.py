@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.encode import SPECIAL_TOKENS
+from ..nearest import did_you_mean
 from ..tasks import Task, get_task
 from ..tasks.task import nearest
 from ..training.arguments import TrainingConfig, apply_overrides, check_key, parse_overrides
@@ -102,7 +103,10 @@ class Grid:
         places = [*pairs, *self.tasks, *self.variants]
         for place in only:
             if place not in places:
-                raise ValueError(f"comparison {self.name!r} has no {place!r}; {nearest(place, places)}")
+                raise ValueError(
+                    f"comparison {self.name!r} has no {place!r}; its tasks are {', '.join(self.tasks)}, its variants "
+                    f"{', '.join(self.variants)}{did_you_mean(place, places)}"
+                )
         known = sorted({cell.seed for cell in self.cells})
         for seed in seeds:
             if seed not in known:
