@@ -128,11 +128,11 @@ def _summary(outcomes: Outcomes) -> str:
     grid = outcomes.grid
     total, finished = len(grid.cells), len(outcomes.results)
     seeds = sorted({len(pair.cells) for pair in outcomes.pairs.values()})
-    runs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    runs = tables.counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     state = "all finished" if finished == total else f"{finished} finished, {total - finished} missing"
     return (
-        f"{len(grid.variants)} variants on {len(grid.tasks)} tasks, {runs} seeds each: {total} cells, {state}. "
-        f"{equality_text(grid)}"
+        f"{tables.counted(len(grid.variants), 'variant')} on {tables.counted(len(grid.tasks), 'task')}, {runs} each: "
+        f"{tables.counted(total, 'cell')}, {state}. {equality_text(grid)}"
     )
 
 

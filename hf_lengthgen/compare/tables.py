@@ -112,7 +112,7 @@ def fairness_table(outcomes: Outcomes) -> Table:
 def _fairness(field: str, result: Result, pair: Pair) -> str:
     value = result.fairness[field]
     if field == "seeds":
-        return f"{len(pair.cells)} runs a pair, all finished ones counted"
+        return f"{counted(len(pair.cells), 'run')} a pair, all finished ones counted"
     if field == "checkpoint":
         return value.partition(" (")[0]  # in parentheses: where the run's own best validation was
     if field == "extra_knowledge":
@@ -129,7 +129,7 @@ def versions_table(outcomes: Outcomes) -> Table:
         for key, value in stated.items():
             counts.setdefault(key, Counter())[value] += 1
     rows = [
-        (key, ", ".join(value if len(found) == 1 else f"{value} ({count} cells)" for value, count in found.items()))
+        (key, ", ".join(value if len(found) == 1 else f"{value} ({counted(n, 'cell')})" for value, n in found.items()))
         for key, found in counts.items()
     ]
     return Table(["", "value"], rows, left=2)
@@ -142,10 +142,11 @@ def cost_text(outcomes: Outcomes) -> str:
         return ""
     peaks = [result.peak_memory_mb for result in results if result.peak_memory_mb is not None]
     sizes = sorted({result.parameters for result in results})
+    between = " to ".join(f"{size:,}" for size in dict.fromkeys((sizes[0], sizes[-1])))
     memory = f" Largest memory of a cell: {max(peaks):,.0f} MiB." if peaks else ""
     return (
-        f"{len(results)} cells took {duration(sum(map(wall_seconds, results)))} of wall time, one thread each."
-        f"{memory} Models have {sizes[0]:,} to {sizes[-1]:,} parameters."
+        f"{counted(len(results), 'cell')} took {duration(sum(map(wall_seconds, results)))} of wall time, one thread "
+        f"each.{memory} Models have {between} parameters."
     )
 
 
@@ -154,7 +155,7 @@ def missing_text(outcomes: Outcomes) -> str:
     total, missing = len(outcomes.grid.cells), outcomes.missing
     lines = []
     if not missing:
-        lines.append(f"Nothing: all {total} cells are finished.")
+        lines.append("Nothing: every cell is finished.")
     else:
         lines.append(f"{len(missing)} of {total} cells are not finished; every mean is over the seeds there are:")
         lines.append("")
@@ -243,6 +244,11 @@ def _matrix(outcomes: Outcomes, text: Callable[[Pair], str]) -> Table:
         pairs = [outcomes.pairs.get((task, variant)) for variant in variants]
         rows.append((task, *(NONE if pair is None else text(pair) for pair in pairs)))
     return Table(["task", *(labels[variant] for variant in variants)], rows)
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 cell", "2 cells"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _seeds(pair: Pair) -> str:

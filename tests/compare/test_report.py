@@ -151,6 +151,16 @@ def test_a_report_of_scales_of_one_size_and_of_several_training_ranges(tmp_path)
     assert "At n = 24x12:" in text and (where.output_dir / "figures" / "addition.svg").is_file()
 
 
+def test_a_comparison_of_one_cell(tmp_path):
+    one = grid(tasks=[{"name": "copy"}], variants=[{"name": "rope", "scale_hint": "none"}], seeds=[0])
+    file_result(one.cells[0], layout(tmp_path), 8, 8)
+    write_report(one, layout(tmp_path), "x")
+    text = (tmp_path / "results" / "README.md").read_text()
+    assert "1 variant on 1 task, 1 seed each: 1 cell, all finished." in text and "| 1 run a pair, " in text
+    assert "1 cell took 60 s of wall time" in text and "Models have 412,345 parameters." in text
+    assert "Nothing: every cell is finished." in text
+
+
 def test_every_number_of_steps_is_told(tmp_path):
     variants = [{"name": "rope", "scale_hint": "none"}, {"name": "none", "scale_hint": "none", "steps": 1500}]
     made = grid(variants=variants)

@@ -110,7 +110,7 @@ def test_what_is_missing_is_counted(outcomes, tmp_path):
     done, where = grid(tasks=[{"name": "copy"}], seeds=[0]), layout(tmp_path / "done")
     for cell in done.cells:
         file_result(cell, where, 0)
-    assert tables.missing_text(gather(done, where)) == "Nothing: all 2 cells are finished."
+    assert tables.missing_text(gather(done, where)) == "Nothing: every cell is finished."
 
 
 def test_fairness_asks_every_seed_and_names_what_an_embedding_is_told(tmp_path):
@@ -161,7 +161,7 @@ def test_cost_and_versions_of_results_that_differ(tmp_path):
         "Models have 800 to 12,000 parameters."
     )
     found = {row[""]: row["value"] for row in cells(tables.versions_table(outcomes))}
-    assert found["torch"] == "2.13.0 (3 cells), 2.14.0 (1 cells)" and found["device"] == "cpu"
+    assert found["torch"] == "2.13.0 (3 cells), 2.14.0 (1 cell)" and found["device"] == "cpu"
 
 
 def test_what_nobody_tested_is_a_dash(tmp_path):
